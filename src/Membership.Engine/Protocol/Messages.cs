@@ -1,0 +1,189 @@
+// Everything that travels between nodes. Every message carries the same header, and the header alone is a
+// heartbeat: view in force, sequence number and acknowledgement. Bodies are immutable and shared.
+using System.Collections.Immutable;
+
+namespace Membership.Engine.Protocol;
+
+[Flags]
+internal enum HeaderFlags : byte
+{
+    None = 0,
+
+    /// <summary>The sender wants an acknowledgement at once, not with the next heartbeat.</summary>
+    AckRequested = 1,
+}
+
+/// <summary>The header of every message: a heartbeat by itself.</summary>
+internal struct MessageHeader
+{
+    public NodeId From;
+    public Incarnation FromIncarnation;
+    public NodeId To;
+
+    /// <summary>The life of the receiver that the sender knows; None = not known yet. A message for another life is dropped.</summary>
+    public Incarnation ToIncarnation;
+
+    /// <summary>The sender's view in force; None while it is not a member.</summary>
+    public ViewId InForce;
+
+    /// <summary>Grows with every message from this life to this receiver; starts at 1.</summary>
+    public ulong Sequence;
+
+    /// <summary>Highest of the receiver's sequence numbers that the sender acknowledges under <see cref="InForce"/>; 0 = none.</summary>
+    public ulong Acknowledged;
+
+    /// <summary>How long the sender will still own the witness by its own clock; zero = it does not.</summary>
+    public TimeSpan OwnershipRemaining;
+
+    public HeaderFlags Flags;
+}
+
+internal enum MessageKind : byte
+{
+    Heartbeat = 0,
+    Status = 1,
+    Petition = 2,
+    PetitionReply = 3,
+    JoinStart = 4,
+    JoinReady = 5,
+    JoinPrepare = 6,
+    JoinPrepared = 7,
+    JoinFailed = 8,
+    Poison = 9,
+    PoisonAcknowledged = 10,
+}
+
+/// <summary>What follows the header; null stands for a plain heartbeat.</summary>
+internal abstract record MessageBody(MessageKind Kind);
+
+/// <summary>One run of the six stages: compared by epoch in force, then attempt. Epoch 0 is a forming.</summary>
+internal readonly record struct ActivationId(Epoch Epoch, int Attempt) : IComparable<ActivationId>
+{
+    public int CompareTo(ActivationId other) => Epoch != other.Epoch ? Epoch.CompareTo(other.Epoch) : Attempt.CompareTo(other.Attempt);
+
+    public bool IsForming => Epoch == Epoch.None;
+
+    public static bool operator <(ActivationId left, ActivationId right) => left.CompareTo(right) < 0;
+
+    public static bool operator >(ActivationId left, ActivationId right) => left.CompareTo(right) > 0;
+
+    public override string ToString() => $"({Epoch},{Attempt})";
+}
+
+internal enum RegroupStage : byte
+{
+    None = 0,
+    Activate = 1,
+    Close = 2,
+    Prune = 3,
+    CleanUp1 = 4,
+    CleanUp2 = 5,
+    Stabilised = 6,
+}
+
+/// <summary>The outcome of stage 3, named by its decider; a node accepts one per activation.</summary>
+/// <param name="Decider">Who decided.</param>
+/// <param name="DeciderIncarnation">In which life.</param>
+/// <param name="View">The view to be in force.</param>
+/// <param name="Voters">Nodes that persist and report like members but are not in the view (leavers, restarted lives).</param>
+/// <param name="Removed">Every node of the view in force, of any pending view known and of the witness record that is not in the view.</param>
+internal sealed record Decision(NodeId Decider, Incarnation DeciderIncarnation, ClusterView View, NodeSet Voters, NodeSet Removed);
+
+/// <summary>A connectivity row as its owner froze it at closing, relayed to those who cannot hear the owner.</summary>
+/// <param name="Node">Whose row.</param>
+/// <param name="Incarnation">Of which life.</param>
+/// <param name="Heard">Whom it heard in this activation.</param>
+/// <param name="Closed">The closed set it reports.</param>
+internal sealed record ConnectivityRow(NodeId Node, Incarnation Incarnation, NodeSet Heard, NodeSet Closed);
+
+[Flags]
+internal enum StatusFlags : byte
+{
+    None = 0,
+
+    /// <summary>The sender's store has never held a view: it cannot testify and does not count in forming.</summary>
+    StoreEmpty = 1,
+
+    /// <summary>The sender is leaving: it votes and persists, but will not be in the view.</summary>
+    Leaving = 2,
+
+    /// <summary>The sender is a restarted life of a member: it votes and persists, but will not be in the view.</summary>
+    Restarted = 4,
+
+    /// <summary>The sender holds the exclusive kernel lock of its store, so no earlier life on it can be running.</summary>
+    StoreLocked = 8,
+
+    /// <summary>The decision is on the sender's disk as pending.</summary>
+    Persisted = 16,
+
+    /// <summary>Every lease the sender supported for a removed node has expired.</summary>
+    LeasesExpired = 32,
+
+    /// <summary>The sender may not decide or arbitrate yet (SetRegroupAllowed(false)).</summary>
+    RegroupNotAllowed = 64,
+
+    /// <summary>The sender runs a callback of this incident.</summary>
+    InCallback = 128,
+}
+
+/// <summary>A node's regroup status: sent on entering a stage, on any change, and every tick.</summary>
+internal sealed record StatusMessage(
+    ActivationId Activation,
+    RegroupStage Stage,
+    StatusFlags Flags,
+    NodeSet Heard,
+    NodeSet Closed,
+    ImmutableArray<ConnectivityRow> Rows,
+    ClusterView? StoredInForce,
+    ImmutableArray<ClusterView> Pending,
+    Epoch HighestEpochSeen,
+    Epoch HighestEpochPersisted,
+    long StoreId,
+    ulong ConfigurationHash,
+    Decision? Decision,
+    int ArbitrationFailures,
+    NodeSet Ejected,
+    NodeSet Released) : MessageBody(MessageKind.Status)
+{
+    public bool Has(StatusFlags flag) => (Flags & flag) != 0;
+}
+
+/// <summary>A starting node asks any member to be let in.</summary>
+internal sealed record PetitionMessage(
+    int ProtocolVersion,
+    ulong ConfigurationHash,
+    long StoreId,
+    bool StoreLocked,
+    bool StoreEmpty,
+    ViewId StoredInForce,
+    Epoch HighestEpochSeen) : MessageBody(MessageKind.Petition);
+
+/// <summary>A member's answer to a petition.</summary>
+/// <param name="Outcome">Ok = the coordinator is told by the petitioner's next petition to it; Already = the old life is still up; Transient; Fault = refused for good.</param>
+/// <param name="Coordinator">Who runs joins.</param>
+/// <param name="IncarnationFloor">The joiner's incarnation must be above this.</param>
+/// <param name="Reason">For Fault: what was wrong, for the log of the petitioner.</param>
+internal sealed record PetitionReplyMessage(
+    MembershipStatus Outcome, NodeId Coordinator, Incarnation IncarnationFloor, string Reason) : MessageBody(MessageKind.PetitionReply);
+
+/// <summary>The coordinator starts a join: every pair (member, joiner) must now confirm that it hears and is heard.</summary>
+internal sealed record JoinStartMessage(long JoinId, NodeId Joiner, Incarnation JoinerIncarnation, ClusterView Current) : MessageBody(MessageKind.JoinStart);
+
+/// <summary>The sender hears the joiner and is heard by it (a member), or all members (the joiner).</summary>
+internal sealed record JoinReadyMessage(
+    long JoinId, Epoch HighestEpochSeen, bool HoldsNewerPending, long StoreId) : MessageBody(MessageKind.JoinReady);
+
+/// <summary>View + joiner, to be written as pending.</summary>
+internal sealed record JoinPrepareMessage(long JoinId, ClusterView Base, ClusterView View) : MessageBody(MessageKind.JoinPrepare);
+
+/// <summary>The prepared view is on the sender's disk.</summary>
+internal sealed record JoinPreparedMessage(long JoinId, ViewId View) : MessageBody(MessageKind.JoinPrepared);
+
+/// <summary>The join was abandoned; the joiner must leave and may petition again.</summary>
+internal sealed record JoinFailedMessage(long JoinId, MembershipStatus Reason) : MessageBody(MessageKind.JoinFailed);
+
+/// <summary>The receiver is out: obeyed only by that life, and only if the epoch is above its view in force.</summary>
+internal sealed record PoisonMessage(Incarnation Target, Epoch Epoch) : MessageBody(MessageKind.Poison);
+
+/// <summary>Sent after the poisoned life stopped serving.</summary>
+internal sealed record PoisonAcknowledgedMessage(Incarnation Target, Epoch Epoch) : MessageBody(MessageKind.PoisonAcknowledged);
