@@ -1,0 +1,121 @@
+// The few file calls that .NET does not offer: flushing a directory, an exclusive hard link, and a whole-file
+// kernel lock whose failure is told apart from "held by another". Unix by P/Invoke; Windows by its own equivalents.
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Membership.Engine.Storage;
+
+/// <summary>Durable and exclusive file operations. Stateless; safe from any thread.</summary>
+internal static partial class NativeFile
+{
+    private const int OpenReadOnly = 0;
+    private const int LockExclusiveNonBlocking = 2 | 4;
+    private const int ErrorInterrupted = 4;
+    private const int ErrorExists = 17;
+    private const int ErrorInvalid = 22;
+    private static readonly int OpenDirectoryCloseOnExec = OperatingSystem.IsLinux() ? 0x10000 | 0x80000 : 0x100000 | 0x1000000;
+    private static readonly int ErrorWouldBlock = OperatingSystem.IsLinux() ? 11 : 35;
+
+    /// <summary>Makes the names in a directory survive a power loss. Windows journals them itself: nothing to do.</summary>
+    /// <exception cref="IOException">The directory could not be opened or flushed.</exception>
+    public static void FlushDirectory(string directory)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        int descriptor = Open(directory, OpenReadOnly | OpenDirectoryCloseOnExec);
+        if (descriptor < 0) throw Failure("open", directory);
+        try
+        {
+            // EINVAL: a file system that has nothing to flush for a directory.
+            while (Flush(descriptor) != 0)
+            {
+                int error = Marshal.GetLastPInvokeError();
+                if (error == ErrorInvalid) return;
+                if (error != ErrorInterrupted) throw Failure("flush", directory);
+            }
+        }
+        finally
+        {
+            _ = Close(descriptor);
+        }
+    }
+
+    /// <summary>Gives a complete file a second name, which must not exist yet: of several callers exactly one succeeds.</summary>
+    /// <returns>False when <paramref name="target"/> exists already.</returns>
+    /// <exception cref="IOException">Anything else that went wrong.</exception>
+    /// <remarks>Windows has no need of the first name afterwards, so there it is a rename that never replaces.</remarks>
+    public static bool TryPublish(string source, string target)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            try
+            {
+                File.Move(source, target, overwrite: false);
+                return true;
+            }
+            catch (IOException) when (File.Exists(target))
+            {
+                return false;
+            }
+        }
+        if (Link(source, target) == 0) return true;
+        return Marshal.GetLastPInvokeError() == ErrorExists ? false : throw Failure("link", target);
+    }
+
+    /// <summary>Puts <paramref name="temporary"/> in the place of <paramref name="current"/>, keeping what was there as <paramref name="previous"/>.</summary>
+    /// <remarks>At every instant <paramref name="current"/> names a complete file, if it did before.</remarks>
+    /// <exception cref="IOException">A rename or link failed.</exception>
+    public static void ReplaceKeepingPrevious(string temporary, string current, string previous)
+    {
+        if (!File.Exists(current))
+        {
+            File.Move(temporary, current, overwrite: false);
+            return;
+        }
+        if (OperatingSystem.IsWindows())
+        {
+            File.Replace(temporary, current, previous);
+            return;
+        }
+        File.Delete(previous);
+        if (Link(current, previous) != 0) throw Failure("link", previous);
+        File.Move(temporary, current, overwrite: true);
+    }
+
+    /// <summary>Takes the exclusive kernel lock on an open file, without waiting. It ends with the process, however that ends.</summary>
+    /// <returns>False when another open file description holds it.</returns>
+    /// <exception cref="IOException">The file system cannot lock.</exception>
+    /// <remarks>On Windows the exclusive open itself is the lock.</remarks>
+    public static bool TryLock(SafeFileHandle handle, string path)
+    {
+        if (OperatingSystem.IsWindows()) return true;
+        while (LockFile(handle, LockExclusiveNonBlocking) != 0)
+        {
+            int error = Marshal.GetLastPInvokeError();
+            if (error == ErrorWouldBlock) return false;
+            if (error != ErrorInterrupted) throw Failure("lock", path);
+        }
+        return true;
+    }
+
+    private static IOException Failure(string what, string path)
+    {
+        int error = Marshal.GetLastPInvokeError();
+        return new IOException($"Could not {what} '{path}': {new Win32Exception(error).Message} (errno {error}).");
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Flush(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string source, string target);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int LockFile(SafeFileHandle handle, int operation);
+}
