@@ -30,6 +30,12 @@ internal sealed class ContentWriter
         _buffer.Advance(8);
     }
 
+    public void Write(Guid value)
+    {
+        value.TryWriteBytes(_buffer.GetSpan(16));
+        _buffer.Advance(16);
+    }
+
     public void Write(string value)
     {
         int length = Encoding.UTF8.GetByteCount(value);
@@ -73,6 +79,8 @@ internal ref struct ContentReader(ReadOnlySpan<byte> content)
     public int ReadInt32() => BinaryPrimitives.ReadInt32LittleEndian(Take(4));
 
     public long ReadInt64() => BinaryPrimitives.ReadInt64LittleEndian(Take(8));
+
+    public Guid ReadGuid() => new(Take(16));
 
     public string ReadString() => Encoding.UTF8.GetString(Take(ReadInt32()));
 

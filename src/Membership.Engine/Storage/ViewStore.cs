@@ -59,7 +59,11 @@ internal sealed class ViewStore : IDisposable
         FileStream? lockFile = null;
         try
         {
-            System.IO.Directory.CreateDirectory(directory);
+            if (!System.IO.Directory.Exists(directory))
+            {
+                System.IO.Directory.CreateDirectory(directory);
+                if (Path.GetDirectoryName(directory) is { } parent) NativeFile.FlushDirectory(parent);
+            }
             lockFile = TakeLock(directory);
             File.Delete(Path.Combine(directory, "view.tmp"));
             (StoredState state, long generation) = Load(directory, clusterId, node);
