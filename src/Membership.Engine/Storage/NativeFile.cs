@@ -10,11 +10,12 @@ namespace Membership.Engine.Storage;
 internal static partial class NativeFile
 {
     private const int OpenReadOnly = 0;
+    private const int OpenReadWrite = 2;
     private const int LockExclusiveNonBlocking = 2 | 4;
     private const int ErrorInterrupted = 4;
     private const int ErrorExists = 17;
     private const int ErrorInvalid = 22;
-    private static readonly int OpenDirectoryCloseOnExec = OperatingSystem.IsLinux() ? 0x10000 | 0x80000 : 0x100000 | 0x1000000;
+    private static readonly int CloseOnExec = OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
     private static readonly int ErrorWouldBlock = OperatingSystem.IsLinux() ? 11 : 35;
 
     /// <summary>Makes the names in a directory survive a power loss. Windows journals them itself: nothing to do.</summary>
@@ -22,7 +23,7 @@ internal static partial class NativeFile
     public static void FlushDirectory(string directory)
     {
         if (OperatingSystem.IsWindows()) return;
-        int descriptor = Open(directory, OpenReadOnly | OpenDirectoryCloseOnExec);
+        int descriptor = Open(directory, OpenReadOnly | CloseOnExec);
         if (descriptor < 0) throw Failure("open", directory);
         try
         {
@@ -82,27 +83,42 @@ internal static partial class NativeFile
         File.Move(temporary, current, overwrite: true);
     }
 
-    /// <summary>Takes the exclusive kernel lock on an open file, without waiting. It ends with the process, however that ends.</summary>
-    /// <returns>False when another open file description holds it.</returns>
-    /// <exception cref="IOException">The file system cannot lock.</exception>
-    /// <remarks>On Windows the exclusive open itself is the lock.</remarks>
-    public static bool TryLock(SafeFileHandle handle, string path)
+    /// <summary>Opens a file, creating it empty if need be, and takes the exclusive kernel lock on it without waiting.</summary>
+    /// <returns>The handle that holds the lock until it is closed or the process ends, however that happens; null when another one holds it.</returns>
+    /// <exception cref="IOException">The file cannot be opened, or its file system cannot lock.</exception>
+    /// <remarks>Not .NET's share modes on Unix: those are taken for granted where the file system refuses to lock.</remarks>
+    public static SafeFileHandle? TryOpenLocked(string path)
     {
-        if (OperatingSystem.IsWindows()) return true;
+        if (OperatingSystem.IsWindows())
+        {
+            const int SharingViolation = unchecked((int)0x80070020);
+            try
+            {
+                return File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException held) when (held.HResult == SharingViolation)
+            {
+                return null;
+            }
+        }
+        if (!File.Exists(path)) File.WriteAllBytes(path, []);
+        int descriptor = Open(path, OpenReadWrite | CloseOnExec);
+        if (descriptor < 0) throw Failure("open", path);
+        var handle = new SafeFileHandle(descriptor, ownsHandle: true);
         while (LockFile(handle, LockExclusiveNonBlocking) != 0)
         {
             int error = Marshal.GetLastPInvokeError();
-            if (error == ErrorWouldBlock) return false;
-            if (error != ErrorInterrupted) throw Failure("lock", path);
+            if (error == ErrorInterrupted) continue;
+            handle.Dispose();
+            return error == ErrorWouldBlock ? null : throw Failure("lock", path, error);
         }
-        return true;
+        return handle;
     }
 
-    private static IOException Failure(string what, string path)
-    {
-        int error = Marshal.GetLastPInvokeError();
-        return new IOException($"Could not {what} '{path}': {new Win32Exception(error).Message} (errno {error}).");
-    }
+    private static IOException Failure(string what, string path) => Failure(what, path, Marshal.GetLastPInvokeError());
+
+    private static IOException Failure(string what, string path, int error)
+        => new IOException($"Could not {what} '{path}': {new Win32Exception(error).Message} (errno {error}).");
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);

@@ -2,6 +2,7 @@
 // durably at every change. Writes run on the store's own thread, one at a time, and report when they are on disk.
 using System.Security.Cryptography;
 using Membership.Engine.Protocol;
+using Microsoft.Win32.SafeHandles;
 
 namespace Membership.Engine.Storage;
 
@@ -14,7 +15,7 @@ internal sealed class ViewStore : IDisposable
 {
     private readonly string _clusterId;
     private readonly NodeId _node;
-    private readonly FileStream _lock;
+    private readonly SafeFileHandle _lock;
     private readonly Thread _writer;
     private readonly object _gate = new();
     private (StoredState State, Action<Exception?> Completed)? _next;
@@ -22,7 +23,7 @@ internal sealed class ViewStore : IDisposable
     private bool _closing;
     private long _generation;
 
-    private ViewStore(string directory, string clusterId, NodeId node, FileStream lockFile, StoredState loaded, long generation)
+    private ViewStore(string directory, string clusterId, NodeId node, SafeFileHandle lockFile, StoredState loaded, long generation)
     {
         Directory = directory;
         _clusterId = clusterId;
@@ -56,7 +57,7 @@ internal sealed class ViewStore : IDisposable
     public static ViewStore Open(string directory, string clusterId, NodeId node)
     {
         directory = Path.GetFullPath(directory);
-        FileStream? lockFile = null;
+        SafeFileHandle? lockFile = null;
         try
         {
             if (!System.IO.Directory.Exists(directory))
@@ -118,26 +119,10 @@ internal sealed class ViewStore : IDisposable
         _lock.Dispose();
     }
 
-    private static FileStream TakeLock(string directory)
-    {
-        string path = Path.Combine(directory, "lock");
-        FileStream? file = null;
-        try
-        {
-            // On Unix the share mode must not add .NET's own advisory lock, which some file systems pretend to grant.
-            FileShare share = OperatingSystem.IsWindows() ? FileShare.None : FileShare.ReadWrite;
-            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, share, bufferSize: 0);
-            if (NativeFile.TryLock(file.SafeFileHandle, path)) return file;
-        }
-        catch (IOException) when (OperatingSystem.IsWindows() && File.Exists(path))
-        {
-            // A sharing violation: held.
-        }
-        file?.Dispose();
-        throw new ViewStoreException(
+    private static SafeFileHandle TakeLock(string directory)
+        => NativeFile.TryOpenLocked(Path.Combine(directory, "lock")) ?? throw new ViewStoreException(
             ViewStoreProblem.Locked, directory,
             $"The store directory '{directory}' is in use by another running process. Stop the earlier process of this node, or give each node a directory of its own.");
-    }
 
     private static (StoredState State, long Generation) Load(string directory, string clusterId, NodeId node)
     {

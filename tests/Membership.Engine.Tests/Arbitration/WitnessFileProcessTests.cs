@@ -1,0 +1,147 @@
+// The embedded witness between real processes that race, die, are stopped and go on: never two owners at one instant.
+using System.Globalization;
+using Membership.Engine.Runtime;
+using Xunit;
+
+namespace Membership.Engine.Tests.Arbitration;
+
+public sealed class WitnessFileProcessTests : IDisposable
+{
+    private readonly TestDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task Eight_challengers_have_exactly_one_winner_in_each_of_a_hundred_rounds()
+    {
+        const int Challengers = 8, Rounds = 100;
+        var processes = new List<TestProcess>();
+        try
+        {
+            for (int i = 0; i < Challengers; i++) processes.Add(Contender(i + 1, period: 2000, renew: 60));
+            foreach (TestProcess process in processes) Assert.Equal("ready", await process.ReadAsync());
+            for (int round = 0; round < Rounds; round++)
+            {
+                foreach (TestProcess process in processes) process.Tell("arbitrate 20000");
+                // The winner must defend from the start; the others lose by seeing that.
+                var answers = new string[Challengers];
+                await Task.WhenAll(processes.Select(async (process, i) =>
+                {
+                    answers[i] = await process.ReadAsync();
+                    if (answers[i].StartsWith("Success", StringComparison.Ordinal)) Assert.Equal("keeping", await process.AskAsync("keep"));
+                }));
+                Assert.Equal(1, answers.Count(static answer => answer.StartsWith("Success", StringComparison.Ordinal)));
+                Assert.Equal(Challengers - 1, answers.Count(static answer => answer.StartsWith("Lost", StringComparison.Ordinal)));
+                int winner = Array.FindIndex(answers, static answer => answer.StartsWith("Success", StringComparison.Ordinal));
+                Assert.Equal("released", await processes[winner].AskAsync("release"));
+            }
+            AssertNoOverlap(processes);
+        }
+        finally
+        {
+            foreach (TestProcess process in processes) await process.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_killed_owner_is_replaced_within_its_period()
+    {
+        await using TestProcess owner = Contender(1, period: 1000, renew: 200), challenger = Contender(2, period: 1000, renew: 200);
+        Assert.Equal("ready", await owner.ReadAsync());
+        Assert.Equal("ready", await challenger.ReadAsync());
+        Assert.StartsWith("Success", await owner.AskAsync("arbitrate 5000"), StringComparison.Ordinal);
+        await owner.AskAsync("keep");
+        Assert.StartsWith("Lost", await challenger.AskAsync("arbitrate 5000"), StringComparison.Ordinal);
+        await owner.KillAsync();
+        MonotonicTime killed = MonotonicClock.System.Now;
+        Assert.StartsWith("Success", await challenger.AskAsync("arbitrate 5000"), StringComparison.Ordinal);
+        Assert.InRange(MonotonicClock.System.Now - killed, TimeSpan.Zero, TimeSpan.FromMilliseconds(1000 * 1.01 + 1000));
+        AssertNoOverlap([owner, challenger]);
+    }
+
+    [Fact]
+    public async Task A_stopped_owner_is_replaced_and_knows_when_it_goes_on_that_it_has_lost()
+    {
+        await using TestProcess owner = Contender(1, period: 800, renew: 200), challenger = Contender(2, period: 800, renew: 200);
+        Assert.Equal("ready", await owner.ReadAsync());
+        Assert.Equal("ready", await challenger.ReadAsync());
+        Assert.StartsWith("Success", await owner.AskAsync("arbitrate 5000"), StringComparison.Ordinal);
+        Assert.Equal("yes", await owner.AskAsync("owned"));
+        owner.Stop();
+        Assert.StartsWith("Success", await challenger.AskAsync("arbitrate 5000"), StringComparison.Ordinal);
+        await challenger.AskAsync("keep");
+        owner.Tell("owned");
+        owner.Resume();
+        Assert.Equal("no", await owner.ReadAsync());
+        Assert.Equal("Lost", await owner.AskAsync("renew"));
+        Assert.Equal("Lost", await owner.AskAsync("slot 99"));
+        AssertNoOverlap([owner, challenger]);
+    }
+
+    [Fact]
+    public async Task No_two_processes_ever_own_the_witness_while_any_of_them_is_stopped_and_resumed_at_random()
+    {
+        const int Contenders = 5, Milliseconds = 12_000;
+        var processes = new List<TestProcess>();
+        var random = new Random(1);
+        try
+        {
+            for (int i = 0; i < Contenders; i++) processes.Add(Contender(i + 1, period: 250, renew: 50));
+            foreach (TestProcess process in processes) Assert.Equal("ready", await process.ReadAsync());
+            foreach (TestProcess process in processes) process.Tell($"contend {Milliseconds}");
+            MonotonicTime end = MonotonicClock.System.Now + TimeSpan.FromMilliseconds(Milliseconds);
+            await Task.WhenAll(processes.Select(async process =>
+            {
+                while (MonotonicClock.System.Now < end)
+                {
+                    await Task.Delay(random.Next(5, 250));
+                    process.Stop();
+                    await Task.Delay(random.Next(4) == 0 ? random.Next(250, 900) : random.Next(1, 120));
+                    process.Resume();
+                }
+            }));
+            foreach (TestProcess process in processes)
+            {
+                string line;
+                while ((line = await process.ReadAsync()) != "done") Assert.DoesNotContain("stderr", line, StringComparison.Ordinal);
+            }
+            AssertNoOverlap(processes);
+            Assert.True(processes.Sum(static process => Intervals(process, 0).Count) > 20, "The contenders hardly ever won: the test shows nothing.");
+        }
+        finally
+        {
+            foreach (TestProcess process in processes) await process.DisposeAsync();
+        }
+    }
+
+    private static void AssertNoOverlap(IReadOnlyList<TestProcess> processes)
+    {
+        List<(long From, long Until, int Process)> all = [.. processes.SelectMany(static (process, i) => Intervals(process, i)).OrderBy(static interval => interval.From)];
+        for (int i = 0; i < all.Count; i++)
+        {
+            for (int later = i + 1; later < all.Count && all[later].From < all[i].Until; later++)
+                Assert.True(all[later].Process == all[i].Process, $"Process {all[i].Process} owned {all[i].From}..{all[i].Until}, process {all[later].Process} {all[later].From}..{all[later].Until}.");
+        }
+    }
+
+    /// <summary>When a process believed to own the witness, in 100 ns ticks of the machine's clock.</summary>
+    private static List<(long From, long Until, int Process)> Intervals(TestProcess process, int index)
+    {
+        var intervals = new List<(long From, long Until, int Process)>();
+        foreach (string line in process.History)
+        {
+            string[] words = line.Split(' ');
+            if (words[0] == "owns")
+                intervals.Add((Ticks(words[1]), Ticks(words[2]), index));
+            else if (words[0] == "gaveup")
+                intervals = [.. intervals.Select(interval => interval with { Until = Math.Min(interval.Until, Ticks(words[1])) })];
+        }
+        return intervals;
+    }
+
+    private static long Ticks(string word) => long.Parse(word, CultureInfo.InvariantCulture);
+
+    private TestProcess Contender(int node, int period, int renew) => TestProcess.Start(
+        "witness", _directory.At("witness"), "c", node.ToString(CultureInfo.InvariantCulture), "1",
+        period.ToString(CultureInfo.InvariantCulture), renew.ToString(CultureInfo.InvariantCulture));
+}
