@@ -103,24 +103,25 @@ internal static class WitnessContender
             Console.WriteLine("released");
         }
 
-        /// <summary>Contends for a while; prints every interval in which it believed to own the witness, and the epochs it wrote and read.</summary>
+        /// <summary>Contends for a while; prints every interval in which it believed to own the witness, the epochs it read (and when it began to) and wrote (and when that was confirmed).</summary>
         public async Task ContendAsync(int milliseconds)
         {
             MonotonicTime end = MonotonicClock.System.Now + TimeSpan.FromMilliseconds(milliseconds);
             var random = new Random(Environment.ProcessId);
             while (MonotonicClock.System.Now < end)
             {
+                MonotonicTime before = MonotonicClock.System.Now;
                 WitnessResult result = await CallAsync(token => arbiter.ArbitrateAsync(identity, token), TimeSpan.FromSeconds(5));
                 if (result.Outcome != WitnessOutcome.Success) continue;
                 long epoch = result.Views.Select(static view => view.Epoch.Value).DefaultIfEmpty(0).Max();
-                Console.WriteLine($"read {epoch}");
+                Console.WriteLine($"read {epoch} {before.Ticks}");
                 int renewals = random.Next(12);
                 for (int i = 0; i < renewals && result.Outcome == WitnessOutcome.Success; i++)
                 {
                     await Task.Delay(arbiter.RenewInterval / 2);
                     var view = new ClusterView(new Epoch(epoch + 1 + i), [new ClusterMember(identity.Node, identity.Incarnation, 1, 1)], default, ClusterTiming.Local);
                     result = await CallAsync(token => arbiter.WriteSlotAsync(identity, [view], token), TimeSpan.FromSeconds(5));
-                    if (result.Outcome == WitnessOutcome.Success) Console.WriteLine($"wrote {view.Epoch}");
+                    if (result.Outcome == WitnessOutcome.Success) Console.WriteLine($"wrote {view.Epoch} {MonotonicClock.System.Now.Ticks}");
                 }
                 if (random.Next(3) != 0) continue;
                 await GiveUpAsync();

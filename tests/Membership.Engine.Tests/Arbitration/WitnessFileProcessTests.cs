@@ -106,6 +106,7 @@ public sealed class WitnessFileProcessTests : IDisposable
                 while ((line = await process.ReadAsync()) != "done") Assert.DoesNotContain("stderr", line, StringComparison.Ordinal);
             }
             AssertNoOverlap(processes);
+            AssertNothingWrittenIsForgotten(processes);
             Assert.True(processes.Sum(static process => Intervals(process, 0).Count) > 20, "The contenders hardly ever won: the test shows nothing.");
         }
         finally
@@ -121,6 +122,18 @@ public sealed class WitnessFileProcessTests : IDisposable
         {
             for (int later = i + 1; later < all.Count && all[later].From < all[i].Until; later++)
                 Assert.True(all[later].Process == all[i].Process, $"Process {all[i].Process} owned {all[i].From}..{all[i].Until}, process {all[later].Process} {all[later].From}..{all[later].Until}.");
+        }
+    }
+
+    private static void AssertNothingWrittenIsForgotten(IReadOnlyList<TestProcess> processes)
+    {
+        List<string[]> lines = [.. processes.SelectMany(static process => process.History).Select(static line => line.Split(' '))];
+        List<(long Epoch, long At)> written = [.. lines.Where(static words => words[0] == "wrote").Select(static words => (Ticks(words[1]), Ticks(words[2])))];
+        Assert.NotEmpty(written);
+        foreach (string[] read in lines.Where(static words => words[0] == "read"))
+        {
+            long known = written.Where(write => write.At < Ticks(read[2])).Select(static write => write.Epoch).DefaultIfEmpty(0).Max();
+            Assert.True(Ticks(read[1]) >= known, $"Epoch {read[1]} was read after epoch {known} was confirmed.");
         }
     }
 
