@@ -165,14 +165,15 @@ public sealed class ViewStoreTests : IDisposable
     [Fact]
     public async Task A_store_held_by_another_process_is_refused_until_that_process_is_killed()
     {
-        await using TestProcess holder = TestProcess.Start("hold-store", Store, "c", "2");
-        Assert.Equal("held", await holder.ReadAsync());
+        using ChildProcess holder = ChildProcess.Start(typeof(StoreHolder), Store, "c", "2");
+        Assert.Equal("held", await holder.ReadLineAsync());
         ViewStoreException refused = Assert.Throws<ViewStoreException>(() => ViewStore.Open(Store, "c", Node));
         Assert.Equal(ViewStoreProblem.Locked, refused.Problem);
         Assert.Contains(Store, refused.Message, StringComparison.Ordinal);
-        holder.Stop();
+        holder.Freeze();
         Assert.Throws<ViewStoreException>(() => ViewStore.Open(Store, "c", Node));
-        await holder.KillAsync();
+        holder.Kill();
+        await holder.WaitForExitAsync();
         ViewStore.Open(Store, "c", Node).Dispose();
     }
 

@@ -4,12 +4,14 @@ using System.Globalization;
 using Membership.Engine.Arbitration;
 using Membership.Engine.Runtime;
 
-namespace Membership.Engine.TestProcess;
+namespace Membership.Engine.Tests.Arbitration;
 
 internal static class WitnessContender
 {
     /// <summary>Arguments: directory, cluster, node, incarnation, ownership period ms, renew interval ms.</summary>
-    public static async Task<int> RunAsync(string[] args)
+    public static void ChildMain(string[] args) => RunAsync(args).GetAwaiter().GetResult();
+
+    private static async Task RunAsync(string[] args)
     {
         int Number(int index) => int.Parse(args[index], CultureInfo.InvariantCulture);
         var identity = new ArbiterIdentity(args[1], new NodeId(Number(2)), new Incarnation(Number(3)));
@@ -51,10 +53,9 @@ internal static class WitnessContender
                     break;
                 default:
                     Console.WriteLine($"unknown command '{line}'");
-                    return 2;
+                    return;
             }
         }
-        return 0;
     }
 
     private sealed class Contender(WitnessFileArbiter arbiter, ArbiterIdentity identity)
