@@ -11,6 +11,9 @@ internal enum HeaderFlags : byte
 
     /// <summary>The sender wants an acknowledgement at once, not with the next heartbeat.</summary>
     AckRequested = 1,
+
+    /// <summary>The sender has heard the receiver's life within the last loss period.</summary>
+    Hears = 2,
 }
 
 /// <summary>The header of every message: a heartbeat by itself.</summary>
@@ -67,6 +70,10 @@ internal readonly record struct ActivationId(Epoch Epoch, int Attempt) : ICompar
 
     public static bool operator >(ActivationId left, ActivationId right) => left.CompareTo(right) > 0;
 
+    public static bool operator <=(ActivationId left, ActivationId right) => left.CompareTo(right) <= 0;
+
+    public static bool operator >=(ActivationId left, ActivationId right) => left.CompareTo(right) >= 0;
+
     public override string ToString() => $"({Epoch},{Attempt})";
 }
 
@@ -94,10 +101,11 @@ internal sealed record Decision(NodeId Decider, Incarnation DeciderIncarnation, 
 /// <param name="Incarnation">Of which life.</param>
 /// <param name="Heard">Whom it heard in this activation.</param>
 /// <param name="Closed">The closed set it reports.</param>
-internal sealed record ConnectivityRow(NodeId Node, Incarnation Incarnation, NodeSet Heard, NodeSet Closed);
+/// <param name="Flags">Its flags, so that all find the same clique.</param>
+internal sealed record ConnectivityRow(NodeId Node, Incarnation Incarnation, NodeSet Heard, NodeSet Closed, StatusFlags Flags);
 
 [Flags]
-internal enum StatusFlags : byte
+internal enum StatusFlags : ushort
 {
     None = 0,
 
@@ -124,6 +132,9 @@ internal enum StatusFlags : byte
 
     /// <summary>The sender runs a callback of this incident.</summary>
     InCallback = 128,
+
+    /// <summary>The sender has done all it has to do in its stage (4 and 5) and waits for the others.</summary>
+    StageDone = 256,
 }
 
 /// <summary>A node's regroup status: sent on entering a stage, on any change, and every tick.</summary>

@@ -1,0 +1,88 @@
+// The heaviest fully connected set of the connectivity matrix: most votes, then the one with the quorum owner,
+// then most members that stay, then most nodes, then the lexicographically lowest numbers. Exact for real
+// sizes; the search is bounded and deterministic, so all nodes with the same matrix find the same set.
+namespace Membership.Engine.Protocol;
+
+internal sealed class Clique
+{
+    /// <summary>Branches after which the best set found so far is taken.</summary>
+    public const int SearchLimit = 100_000;
+
+    private readonly Func<NodeId, int> _votes;
+    private readonly NodeId _owner;
+    private readonly NodeSet _voters;
+    private readonly Dictionary<NodeId, NodeSet> _missing = [];
+    private NodeSet _best;
+    private (int Votes, int Owner, int Members, int Count) _bestKey = (-1, 0, 0, 0);
+    private int _branches;
+
+    private Clique(Func<NodeId, int> votes, NodeId owner, NodeSet voters)
+    {
+        _votes = votes;
+        _owner = owner;
+        _voters = voters;
+    }
+
+    /// <summary>Finds the heaviest clique.</summary>
+    /// <param name="nodes">The nodes of the matrix.</param>
+    /// <param name="edge">Whether both directions between two nodes work.</param>
+    /// <param name="votes">The weight of a node.</param>
+    /// <param name="owner">The quorum owner, or none.</param>
+    /// <param name="voters">Nodes that only vote; a set with more real members is preferred.</param>
+    public static NodeSet Heaviest(NodeSet nodes, Func<NodeId, NodeId, bool> edge, Func<NodeId, int> votes, NodeId owner, NodeSet voters)
+    {
+        var search = new Clique(votes, owner, voters);
+        NodeSet troubled = default;
+        foreach (NodeId a in nodes)
+        {
+            NodeSet missing = default;
+            foreach (NodeId b in nodes)
+                if (a != b && !edge(a, b)) missing = missing.With(b);
+            if (missing.IsEmpty) continue;
+            search._missing[a] = missing;
+            troubled = troubled.With(a);
+        }
+        if (troubled.IsEmpty) return nodes;
+        search.Explore(nodes - troubled, troubled);
+        return search._best;
+    }
+
+    private (int Votes, int Owner, int Members, int Count) KeyOf(NodeSet set)
+    {
+        int votes = 0;
+        foreach (NodeId node in set) votes += _votes(node);
+        return (votes, set.Contains(_owner) ? 1 : 0, (set - _voters).Count, set.Count);
+    }
+
+    private void Explore(NodeSet taken, NodeSet open)
+    {
+        if (_branches++ > SearchLimit && _bestKey.Votes >= 0) return;
+        // Nodes that miss nobody still open are free to take.
+        NodeId pivot = NodeId.Invalid;
+        int pivotDegree = 0;
+        foreach (NodeId node in open)
+        {
+            int degree = (_missing[node] & open).Count;
+            if (degree == 0) taken = taken.With(node);
+            else if (degree > pivotDegree) (pivot, pivotDegree) = (node, degree);
+        }
+        open -= taken;
+        if (KeyOf(taken | open).Votes < _bestKey.Votes) return;
+        if (!pivot.IsValid)
+        {
+            var key = KeyOf(taken);
+            int order = key.CompareTo(_bestKey);
+            if (order > 0 || (order == 0 && IsLower(taken, _best))) (_best, _bestKey) = (taken, key);
+            return;
+        }
+        Explore(taken.With(pivot), (open - _missing[pivot]).Without(pivot));
+        Explore(taken, open.Without(pivot));
+    }
+
+    /// <summary>Lexicographic order: the set that has the lowest number of those the two do not share.</summary>
+    private static bool IsLower(NodeSet left, NodeSet right)
+    {
+        NodeId onlyLeft = (left - right).Lowest, onlyRight = (right - left).Lowest;
+        return onlyLeft.IsValid && (!onlyRight.IsValid || onlyLeft < onlyRight);
+    }
+}

@@ -1,0 +1,66 @@
+// Host callbacks: one at a time, in order, off the loop. The queue outlives an abandoned incident, so that
+// every callback of a view that was installed is delivered before the next incident's hold.
+namespace Membership.Engine.Protocol;
+
+internal sealed partial class MembershipCore
+{
+    private readonly Queue<CallbackRequest> _callbacks = new();
+    private CallbackKind? _runningCallback;
+    private MonotonicTime _callbackStartedAt;
+    private long _callbackId;
+    private bool _ioHeld;
+    private NodeSet _cleanedUp1;
+    private bool _cleanedUp2;
+
+    private bool CallbacksDone => _runningCallback is null && _callbacks.Count == 0;
+
+    private void Enqueue(CallbackKind kind, NodeId node = default, NodeSet nodes = default, ClusterView? view = null)
+    {
+        _callbacks.Enqueue(new CallbackRequest(++_callbackId, kind, node, nodes, view, _activation));
+        RunNextCallback();
+    }
+
+    private void RunNextCallback()
+    {
+        if (_runningCallback is not null || !_callbacks.TryDequeue(out CallbackRequest next)) return;
+        _runningCallback = next.Kind;
+        _callbackStartedAt = _now;
+        _runningCallbackId = next.Id;
+        _effects.InvokeCallback(in next);
+    }
+
+    private long _runningCallbackId;
+
+    public void CallbackCompleted(long id, MonotonicTime now)
+    {
+        if (!Begin(now)) return;
+        if (_runningCallback is not null && id == _runningCallbackId)
+        {
+            _runningCallback = null;
+            RunNextCallback();
+        }
+        End();
+    }
+
+    private void HoldIO()
+    {
+        // A resume that has not run yet is taken back: I/O is then still held.
+        if (_callbacks.Any(static callback => callback.Kind == CallbackKind.ResumeAllIO))
+        {
+            CallbackRequest[] kept = [.. _callbacks.Where(static callback => callback.Kind != CallbackKind.ResumeAllIO)];
+            _callbacks.Clear();
+            foreach (CallbackRequest callback in kept) _callbacks.Enqueue(callback);
+            _ioHeld = true;
+        }
+        if (_ioHeld) return;
+        _ioHeld = true;
+        Enqueue(CallbackKind.HoldAllIO);
+    }
+
+    private void ResumeIO()
+    {
+        if (!_ioHeld) return;
+        _ioHeld = false;
+        Enqueue(CallbackKind.ResumeAllIO);
+    }
+}

@@ -1,0 +1,473 @@
+// Stage 3 (design 3.2, 4): clique, decider, quorum, arbitration, decision, and leaving the stage when every
+// survivor has the view on disk and every lease it supported for a removed node has expired.
+using System.Collections.Immutable;
+
+namespace Membership.Engine.Protocol;
+
+internal sealed partial class MembershipCore
+{
+    private NodeSet _clique;
+    private NodeSet _voters;
+    private NodeId _cliqueOwner;
+    private Decision? _decision;
+    private MonotonicTime _decidedAt;
+
+    /// <summary>A decision that leaves this node out: relayed, not taken part in.</summary>
+    private Decision? _seenDecision;
+    private bool _leasesExpired;
+    private bool _stuck;
+    private string? _stuckReason;
+
+    private long _arbitrationId;
+    private bool _arbitrating;
+    private bool _idleArbitration;
+    private bool _ownedBeforeArbitration;
+    private ActivationId _arbitrationActivation;
+    private MonotonicTime _arbitrationStartedAt;
+    private MonotonicTime _arbitrateNotBefore = MonotonicTime.MinValue;
+    private MonotonicTime _equalizeUntil = MonotonicTime.MinValue;
+    private int _arbitrationFailures;
+    private ImmutableArray<ClusterView>? _recordViews;
+    private Decision? _unconfirmedDecision;
+    private long _recordWriteId;
+
+    /// <summary>The winner of the last arbitration this node ran or saw; none when the last regroup had no arbitration.</summary>
+    public NodeId ArbitrationWinner { get; private set; }
+
+    private bool NobodyDecides => _decision is null && _seenDecision is null && (_stuck || _now - _stageStartedAt > StageBound);
+
+    private void ResetDecision()
+    {
+        _clique = _voters = default;
+        _decision = _seenDecision = _unconfirmedDecision = null;
+        _leasesExpired = _stuck = false;
+        _stuckReason = null;
+        _arbitrationFailures = 0;
+        _recordViews = null;
+        _recordWriteId = 0;
+        _equalizeUntil = MonotonicTime.MinValue;
+    }
+
+    private StatusFlags FlagsOf(NodeId node) => node == _self
+        ? (_state.IsEmpty ? StatusFlags.StoreEmpty : 0) | (Phase == NodePhase.Leaving ? StatusFlags.Leaving : 0)
+          | (_voting ? StatusFlags.Restarted : 0) | (_regroupAllowed ? 0 : StatusFlags.RegroupNotAllowed)
+        : Find(node)?.Status?.Flags ?? (_rows.TryGetValue(node, out ConnectivityRow? row) ? row.Flags : 0);
+
+    private bool Hears(NodeId listener, NodeId speaker)
+        => listener == _self ? _heard.Contains(speaker) : _rows.TryGetValue(listener, out ConnectivityRow? row) && row.Heard.Contains(speaker);
+
+    /// <summary>The matrix is complete and the same everywhere: find the clique and who in it decides.</summary>
+    private void BeginPrune()
+    {
+        NodeSet nodes = _closed - _ejected;
+        if (_activation.IsForming && nodes.Any(node => (FlagsOf(node) & StatusFlags.StoreEmpty) == 0))
+            nodes = NodeSet.From(nodes.Where(node => (FlagsOf(node) & StatusFlags.StoreEmpty) == 0));
+        _voters = NodeSet.From(nodes.Where(node => (FlagsOf(node) & (StatusFlags.Leaving | StatusFlags.Restarted)) != 0));
+        _cliqueOwner = QuorumOwner(_now);
+        bool oneWay = Defect(PlantedDefects.OneWayEdgeCounts);
+        _clique = Clique.Heaviest(
+            nodes,
+            (a, b) => Hears(a, b) && Hears(b, a) || oneWay && (Hears(a, b) || Hears(b, a)),
+            node => _base is { } view ? view.Find(node).Votes : node == _self ? SelfVotes : Find(node)?.Votes ?? 0,
+            _cliqueOwner,
+            _voters);
+        _voters &= _clique;
+    }
+
+    private int SelfVotes => _options.Nodes.First(node => node.Node == _self).Votes;
+
+    /// <summary>The quorum owner if it is inside, else the lowest number inside; after failed arbitrations the next candidate.</summary>
+    private NodeId ActingDecider()
+    {
+        NodeSet candidates = _clique - _voters;
+        NodeSet allowed = NodeSet.From(candidates.Where(node => (FlagsOf(node) & StatusFlags.RegroupNotAllowed) == 0));
+        if (!allowed.IsEmpty) candidates = allowed;
+        NodeId best = NodeId.Invalid;
+        int bestFailures = int.MaxValue;
+        foreach (NodeId node in candidates)
+        {
+            int failures = node == _self ? _arbitrationFailures : Find(node)?.Status?.ArbitrationFailures ?? 0;
+            bool better = failures < bestFailures || (failures == bestFailures && node == _cliqueOwner);
+            if (better) (best, bestFailures) = (node, failures);
+        }
+        return best;
+    }
+
+    private void EvaluatePrune()
+    {
+        if (_decision is null || Defect(PlantedDefects.AcceptTwoDecisions)) LookForDecision();
+        if (_stage != RegroupStage.Prune) return;
+        if (_decision is null)
+        {
+            EvaluateUndecided();
+            return;
+        }
+
+        Decision decision = _decision;
+        NodeSet inside = decision.View.Nodes | decision.Voters;
+        UpdateLeasesExpired(decision);
+        bool ready = IsDurable(decision.View) && _leasesExpired;
+        foreach (NodeId node in inside)
+        {
+            if (Find(node) is not { } peer) continue;
+            if (peer.Status?.Decision is { } theirs && theirs.View.Id != decision.View.Id && !Defect(PlantedDefects.AcceptTwoDecisions))
+            {
+                RaiseAttempt(RegroupCause.Contradiction);
+                return;
+            }
+            bool reported = peer.Status is { } status && status.Decision?.View.Id == decision.View.Id && status.Has(StatusFlags.Persisted)
+                && (status.Has(StatusFlags.LeasesExpired) || Defect(PlantedDefects.NoWaitForOtherSurvivors));
+            if (reported) continue;
+            ready = false;
+            if (!Silent(node) && _now - _decidedAt < _timing.LossPeriod + 2 * StageBound) continue;
+            Blame(node);
+            RaiseAttempt(RegroupCause.Contradiction);
+            return;
+        }
+        if (ready) PutInForce(decision.View);
+        else WakeAt(_decidedAt + _timing.LossPeriod + 2 * StageBound);
+    }
+
+    private void EvaluateUndecided()
+    {
+        bool mine = _clique.Contains(_self) && ActingDecider() == _self;
+        if (mine && !_arbitrating && _unconfirmedDecision is null) TryDecide();
+        if (_stage != RegroupStage.Prune || _decision is not null) return;
+        foreach (NodeId node in _clique)
+        {
+            if (!_clique.Contains(_self) || !Silent(node)) continue;
+            Blame(node);
+            RaiseAttempt(RegroupCause.Contradiction);
+            return;
+        }
+        if (_voting && !(_clique - _voters).Any(node => Find(node)?.Status is not null) && _now - _stageStartedAt >= StageBound)
+        {
+            StopVoting();
+            return;
+        }
+        if (!_activation.IsForming || _arbitrating || _seenDecision is not null) return;
+        MonotonicTime retry = _stageStartedAt + _timing.LossPeriod * (mine ? 1 : 4);
+        if (_now >= retry) RaiseAttempt(RegroupCause.Forming);
+        else WakeAt(retry);
+    }
+
+    /// <summary>A decision rides in every status of the activation, also relayed.</summary>
+    private void LookForDecision()
+    {
+        foreach (Peer peer in _peerList)
+        {
+            if (peer.Status?.Decision is not { } decision || decision.View.Id == _decision?.View.Id) continue;
+            if (!_closed.Contains(decision.Decider)) continue;
+            Incarnation life = decision.Decider == _self ? _state.Incarnation : Find(decision.Decider)?.Incarnation ?? Incarnation.None;
+            if (decision.DeciderIncarnation != life) continue;
+            bool inside = decision.View.Contains(_self, _state.Incarnation) || decision.Voters.Contains(_self);
+            if (!inside)
+            {
+                if (_seenDecision is not null) continue;
+                _seenDecision = decision;
+                _statusDirty = true;
+                Log($"left out by decision {decision.View}");
+                continue;
+            }
+            // A decision must exceed everything this node ever promised.
+            if (decision.View.Epoch <= _state.HighestEpochPersisted)
+            {
+                Log($"refused decision {decision.View}: not above epoch {_state.HighestEpochPersisted}");
+                continue;
+            }
+            AcceptDecision(decision);
+            if (!Defect(PlantedDefects.AcceptTwoDecisions)) return;
+        }
+    }
+
+    private void AcceptDecision(Decision decision)
+    {
+        _decision = decision;
+        _decidedAt = _now;
+        _statusDirty = true;
+        Log($"accepts decision {decision.View} by {decision.Decider}{(decision.Voters.IsEmpty ? "" : $", voters {decision.Voters}")}");
+        AddPending(decision.View);
+        UpdateLeasesExpired(decision);
+    }
+
+    /// <summary>L since this node last acknowledged each removed node, unless its lease is known to be over.</summary>
+    private void UpdateLeasesExpired(Decision decision)
+    {
+        if (_leasesExpired) return;
+        NodeSet removed = decision.Removed;
+        if (_base is { } view) removed |= view.Nodes;
+        if (!Defect(PlantedDefects.RemoveWithoutLeaseOfRecord))
+            foreach (ClusterView pending in _state.Pending) removed |= pending.Nodes;
+        else if (_base is { } known) removed &= known.Nodes;
+        removed = (removed - decision.View.Nodes).Without(_self);
+        MonotonicTime until = MonotonicTime.MinValue;
+        foreach (NodeId node in removed)
+        {
+            Peer? peer = Find(node);
+            Incarnation life = _base is { } current && current.Contains(node) ? current.Find(node).Incarnation : Incarnation.None;
+            if (peer is not null && life != Incarnation.None && peer.Released == life) continue;
+            until = MonotonicTime.Max(until, (peer?.LastAcked ?? _processStart) + _timing.LossPeriod);
+        }
+        if (until > _now && !Defect(PlantedDefects.SkipLeaseWait))
+        {
+            WakeAt(until);
+            return;
+        }
+        _leasesExpired = true;
+        _statusDirty = true;
+    }
+
+    /// <summary>What the decider knows of one participant's disk.</summary>
+    private readonly record struct Testimony(NodeId Node, ClusterView? InForce, ImmutableArray<ClusterView> Pending, Epoch Seen, Epoch Persisted, bool Empty);
+
+    private List<Testimony> Testimonies()
+    {
+        var list = new List<Testimony>();
+        foreach (NodeId node in _clique)
+        {
+            if (node == _self)
+                list.Add(new Testimony(_self, _inForce ?? _durable.InForce, _state.Pending, HighestSeen, _state.HighestEpochPersisted, _state.IsEmpty));
+            else if (Find(node)?.Status is { } status)
+                list.Add(new Testimony(node, status.StoredInForce ?? _base, status.Pending, status.HighestEpochSeen, status.HighestEpochPersisted, status.Has(StatusFlags.StoreEmpty)));
+        }
+        return list;
+    }
+
+    /// <summary>
+    /// Void by testimony: a member of the view, in this activation, never persisted it and persisted nothing as high.
+    /// An empty disk cannot testify, and "not on my disk now" is not the test.
+    /// </summary>
+    private bool IsVoid(ClusterView view, List<Testimony> testimonies)
+    {
+        if (Defect(PlantedDefects.NoVoidByTestimony)) return false;
+        foreach (Testimony testimony in testimonies)
+        {
+            if (testimony.Empty || !view.Contains(testimony.Node)) continue;
+            if (testimony.Persisted < view.Epoch) return true;
+            if (Defect(PlantedDefects.VoidByAbsence) && testimony.InForce?.Id != view.Id && !testimony.Pending.Contains(view)) return true;
+        }
+        return false;
+    }
+
+    private void Stuck(string reason)
+    {
+        _stuck = true;
+        if (_stuckReason == reason) return;
+        _stuckReason = reason;
+        Log($"cannot decide: {reason}");
+    }
+
+    private void TryDecide()
+    {
+        if (_now < _arbitrateNotBefore || _now < _equalizeUntil)
+        {
+            WakeAt(MonotonicTime.Max(_arbitrateNotBefore, _equalizeUntil));
+            return;
+        }
+        List<Testimony> testimonies = Testimonies();
+        if (testimonies.Count != _clique.Count) return;
+        ImmutableArray<ClusterView> record = _recordViews is { } views && !Defect(PlantedDefects.RecordNotRead) ? views : [];
+
+        // V: the newest view in force in the group; what was never formed is judged against the configured set.
+        ClusterView? newest = _base;
+        foreach (Testimony testimony in testimonies)
+            if (testimony.InForce is { } view && (newest is null || view.Epoch > newest.Epoch)) newest = view;
+        bool first = newest is null && record.IsEmpty && testimonies.All(static testimony => testimony.Pending.IsEmpty);
+        var known = new List<ClusterView>(record);
+        foreach (Testimony testimony in testimonies) known.AddRange(testimony.Pending);
+        if (newest is null && !first) newest = known.MinBy(static view => view.Epoch);
+        ClusterView current = newest ?? ConfiguredView();
+
+        if (_activation.IsForming)
+        {
+            if (_now - _lastMemberHeardAt < _timing.LossPeriod)
+            {
+                Stuck("a member of a running cluster was heard");
+                return;
+            }
+            if (_clique.Any(node => node != _self && Find(node)!.Status!.ConfigurationHash != _configurationHash))
+            {
+                Stuck("the formers' configured nodes, weights or policy differ");
+                return;
+            }
+            if (first && !_options.HasWitness && !_options.Bootstrap && !_forceForm)
+            {
+                Stuck("no view on any disk and no witness: set Bootstrap to form a new cluster");
+                return;
+            }
+        }
+
+        NodeSet voting = _clique & current.Nodes;
+        NodeSet members = voting - _voters;
+        var need = new List<ClusterView> { current };
+        foreach (ClusterView view in known)
+            if (view.Epoch > current.Epoch && !need.Contains(view) && !IsVoid(view, testimonies)) need.Add(view);
+        if (members.IsEmpty)
+        {
+            Stuck("nobody would be in the view");
+            return;
+        }
+
+        bool mustRead = _activation.IsForming && first && _options.HasWitness;
+        bool force = _forceForm && _activation.IsForming;
+        bool witnessVote = false;
+        if (mustRead || !need.TrueForAll(view => Quorum.Has(view, voting, false)))
+        {
+            bool possible = _options.HasWitness && (mustRead || need.TrueForAll(view => Quorum.Has(view, voting, true)));
+            if (!possible && !force)
+            {
+                Stuck($"{voting} has no quorum over {string.Join(" and ", need.Where(view => !Quorum.Has(view, voting, _options.HasWitness)))}");
+                return;
+            }
+            if (possible && _recordViews is null)
+            {
+                BeginArbitration();
+                return;
+            }
+            if (possible && _ownedUntil <= _now)
+            {
+                _recordViews = null;
+                FailArbitration("the witness was lost before the decision was made");
+                return;
+            }
+            witnessVote = possible;
+        }
+        _stuck = false;
+        Decide(current, known, members, testimonies, witnessVote, force);
+    }
+
+    private void Decide(ClusterView current, List<ClusterView> known, NodeSet members, List<Testimony> testimonies, bool witnessVote, bool force)
+    {
+        Epoch highest = HighestSeen;
+        foreach (Testimony testimony in testimonies) highest = Epoch.Max(highest, Epoch.Max(testimony.Seen, testimony.Persisted));
+        NodeSet removed = current.Nodes;
+        foreach (ClusterView view in known)
+        {
+            highest = Epoch.Max(highest, view.Epoch);
+            if (!Defect(PlantedDefects.JoinSkipsJoinerLeaseWait)) removed |= view.Nodes;
+        }
+        var epoch = new Epoch(highest.Value + (force ? 1L << 32 : 1));
+        var (master, viceMaster) = RoleElection.Elect(current.Master, current.ViceMaster, members);
+        var view2 = new ClusterView(
+            epoch, members.Select(node => MemberEntry(node, current)), current.Rule, current.Timing, master, viceMaster, QuorumOwner(_now));
+        var decision = new Decision(_self, _state.Incarnation, view2, _voters & current.Nodes, removed - members);
+        if (!witnessVote || Defect(PlantedDefects.RecordNotConfirmed))
+        {
+            AcceptDecision(decision);
+            return;
+        }
+        // The record must hold the decision, confirmed while this node owns the witness, before stage 3 may end.
+        _unconfirmedDecision = decision;
+        _recordWriteId = ++_arbitrationId;
+        IEnumerable<ClusterView> slot = known.Where(view => view.Epoch > current.Epoch).Append(view2);
+        if (current.Epoch != Epoch.None) slot = slot.Prepend(current);
+        _effects.WriteWitnessRecord(_recordWriteId, [.. slot.Distinct()]);
+    }
+
+    private ClusterMember MemberEntry(NodeId node, ClusterView current)
+    {
+        ClusterMember old = current.Find(node);
+        if (!_activation.IsForming) return old;
+        return node == _self
+            ? old with { Incarnation = _state.Incarnation, StoreId = _state.StoreId }
+            : old with { Incarnation = Find(node)!.Incarnation, StoreId = Find(node)!.Status!.StoreId };
+    }
+
+    /// <summary>The configured set as a view of epoch 0: what a first forming is judged against.</summary>
+    private ClusterView ConfiguredView() => new(
+        Epoch.None, _options.Nodes.Select(static node => new ClusterMember(node.Node, Incarnation.None, node.Votes, 0)), _options.Rule, _options.Timing);
+
+    private void BeginArbitration()
+    {
+        _stuck = false;
+        StartArbitration(idle: false, _options.ArbitrationTimeout / 2);
+        Log("arbitrates");
+    }
+
+    private void StartArbitration(bool idle, TimeSpan timeout)
+    {
+        _arbitrating = true;
+        _idleArbitration = idle;
+        _ownedBeforeArbitration = _ownedUntil > _now;
+        _arbitrationActivation = _activation;
+        _arbitrationStartedAt = _now;
+        _effects.Arbitrate(++_arbitrationId, timeout);
+        _arbitrationPendingId = _arbitrationId;
+    }
+
+    private long _arbitrationPendingId;
+
+    public void ArbitrationCompleted(
+        long id, ArbitrationOutcome outcome, MonotonicTime ownedUntil, ImmutableArray<ClusterView> recordViews, MonotonicTime now)
+    {
+        if (!Begin(now)) return;
+        if (_arbitrating && id == _arbitrationPendingId)
+        {
+            _arbitrating = false;
+            bool won = outcome == ArbitrationOutcome.Won && ownedUntil > _now;
+            if (outcome == ArbitrationOutcome.Won)
+            {
+                _ownedUntil = ownedUntil;
+                _leaseDirty = true;
+            }
+            bool current = !_idleArbitration && _stage == RegroupStage.Prune && _arbitrationActivation == _activation && _decision is null;
+            if (_idleArbitration) _arbitrateNotBefore = _now + _timing.LossPeriod;
+            else if (!current)
+            {
+                // A late "won" for another activation is given back.
+                if (won && !_ownedBeforeArbitration) GiveUpWitness();
+            }
+            else if (won)
+            {
+                ArbitrationWinner = _self;
+                _recordViews = recordViews;
+                foreach (ClusterView view in recordViews) See(view.Epoch);
+                _equalizeUntil = _arbitrationStartedAt + _options.ArbitrationEqualizer;
+                Log($"won the witness; its record knows {string.Join(" ", recordViews)}");
+            }
+            else FailArbitration($"arbitration {outcome}");
+        }
+        End();
+    }
+
+    private void GiveUpWitness()
+    {
+        _ownedUntil = MonotonicTime.MinValue;
+        _leaseDirty = true;
+        _effects.ReleaseWitness();
+    }
+
+    private void FailArbitration(string reason)
+    {
+        Log(reason);
+        _arbitrationFailures++;
+        _arbitrateNotBefore = _now + _timing.ClockPeriod;
+        _statusDirty = true;
+        Stuck(reason);
+    }
+
+    public void RecordWritten(long id, bool confirmed, MonotonicTime ownedUntil, MonotonicTime now)
+    {
+        if (!Begin(now)) return;
+        if (_unconfirmedDecision is { } decision && id == _recordWriteId)
+        {
+            _unconfirmedDecision = null;
+            _recordViews = null;
+            if (confirmed && ownedUntil > _now && _stage == RegroupStage.Prune && _decision is null)
+            {
+                _ownedUntil = MonotonicTime.Max(_ownedUntil, ownedUntil);
+                if (decision.View.Epoch > _state.HighestEpochPersisted) AcceptDecision(decision);
+            }
+            else if (_stage == RegroupStage.Prune) FailArbitration("the witness record was not confirmed in time");
+        }
+        End();
+    }
+
+    /// <summary>Nobody in the view owns the witness: the coordinator acquires it, outside any incident.</summary>
+    private void AcquireIdleWitness()
+    {
+        if (!_options.HasWitness || InRegroup || Phase != NodePhase.Member || _inForce is not { } view || !view.Rule.UsesWitness) return;
+        if (view.Coordinator != _self || !_regroupAllowed || _arbitrating || _now < _arbitrateNotBefore || QuorumOwner(_now).IsValid) return;
+        StartArbitration(idle: true, 4 * _timing.LossPeriod);
+    }
+}

@@ -1,0 +1,297 @@
+// Heartbeats and detection (design 3.1): ping, pong, ack; every message is one. Who may be acknowledged is
+// the other half of the lease (design 5), so the acknowledgement ban lives here too.
+namespace Membership.Engine.Protocol;
+
+internal sealed partial class MembershipCore
+{
+    private MonotonicTime _silenceCheckAt = MonotonicTime.MaxValue;
+
+    private TimeSpan RetryAfter => _timing.ClockPeriod - _timing.ClockPeriod / 8;
+
+    private void Send(Peer peer, MessageBody? body, HeaderFlags flags = HeaderFlags.None, int path = -1)
+    {
+        // A life is persisted before it is used.
+        if (_durable.Incarnation != _state.Incarnation) return;
+        ViewId view = Phase is NodePhase.Member or NodePhase.Leaving ? InForceId : ViewId.None;
+        MessageHeader header = default;
+        header.From = _self;
+        header.FromIncarnation = _state.Incarnation;
+        header.To = peer.Node;
+        header.ToIncarnation = peer.Incarnation;
+        header.InForce = view;
+        header.Sequence = peer.RecordSend(_now, view);
+        bool acknowledges = peer.AckableView == view && view != ViewId.None && MayAcknowledge(peer);
+        header.Acknowledged = acknowledges || Defect(PlantedDefects.AcknowledgeOtherEpoch) ? peer.AckableSequence : 0;
+        if (_ownedUntil > _now) header.OwnershipRemaining = _ownedUntil - _now;
+        if (peer.HeardSequence != 0 && _now - peer.LastHeard < _timing.LossPeriod) flags |= HeaderFlags.Hears;
+        header.Flags = flags;
+        if ((flags & HeaderFlags.AckRequested) != 0 || body is StatusMessage)
+        {
+            if (peer.UnansweredSince == MonotonicTime.MaxValue)
+            {
+                peer.UnansweredSince = _now;
+                peer.UnansweredSends = 0;
+            }
+            peer.UnansweredSends++;
+        }
+        _effects.Send(in header, path, body);
+    }
+
+    private void Ping(Peer peer)
+    {
+        peer.LastPingAt = _now;
+        Send(peer, null, HeaderFlags.AckRequested);
+    }
+
+    /// <summary>Answers at once; asks for an acknowledgement in turn when ours is not fresh, which makes ping, pong, ack.</summary>
+    private void Answer(Peer peer, int path)
+        => Send(peer, null, WantsAcknowledgement(peer) ? HeaderFlags.AckRequested : HeaderFlags.None, path);
+
+    private bool WantsAcknowledgement(Peer peer)
+        => IsMember && Phase == NodePhase.Member && _inForce!.Contains(peer.Node)
+           && (peer.AckedView != InForceId || _now - peer.AckedSentAt > _timing.ClockPeriod / 2);
+
+    /// <summary>
+    /// A node acknowledges only a life that is in its view in force and in every pending view on its disk; from
+    /// accepting a decision that view is pending, and abandoning the activation does not lift this.
+    /// </summary>
+    private bool MayAcknowledge(Peer peer)
+    {
+        if (_inForce is not { } view || !IsInView(view, peer)) return false;
+        if (Defect(PlantedDefects.NoAcknowledgementBan)) return true;
+        foreach (ClusterView pending in _state.Pending)
+            if (pending.Epoch > view.Epoch && !pending.Nodes.Contains(peer.Node)) return false;
+        // A view whose in-force record is being written has taken over from the one on disk.
+        return _state.InForce is not { } next || next.Epoch <= view.Epoch || next.Nodes.Contains(peer.Node);
+    }
+
+    private bool IsInView(ClusterView view, Peer peer)
+        => view.Contains(peer.Node, peer.Incarnation) || (Defect(PlantedDefects.AcceptOldIncarnation) && view.Contains(peer.Node));
+
+    private void OnMemberTick()
+    {
+        if (_inForce is not { } view || _stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune) return;
+        foreach (ClusterMember member in view.Members)
+        {
+            if (Find(member.Node) is not { } peer) continue;
+            TimeSpan interval = _timing.HeartbeatInterval;
+            bool due = _self < peer.Node && _now - peer.LastPingAt > interval - _timing.ClockPeriod / 8;
+            bool unanswered = peer.UnansweredSince != MonotonicTime.MaxValue && _now - peer.LastSentAt >= RetryAfter;
+            bool overdue = _now - peer.LastHeard > interval + _timing.ClockPeriod
+                || (peer.AckedView == view.Id ? _now - peer.AckedSentAt > interval + _timing.ClockPeriod : _now - peer.LastPingAt >= RetryAfter);
+            if (due || unanswered || overdue) Ping(peer);
+        }
+    }
+
+    /// <summary>A member that nothing was heard of for R*S*T is suspect: the regroup decides.</summary>
+    private void CheckSilence()
+    {
+        _silenceCheckAt = MonotonicTime.MaxValue;
+        if (_inForce is not { } view || Phase != NodePhase.Member) return;
+        bool installed = _stage is RegroupStage.None or RegroupStage.CleanUp1 or RegroupStage.CleanUp2 or RegroupStage.Stabilised;
+        if (!installed) return;
+        foreach (ClusterMember member in view.Members)
+        {
+            if (Find(member.Node) is not { } peer) continue;
+            MonotonicTime suspect = peer.LastHeard + _timing.LossPeriod;
+            if (_now >= suspect)
+            {
+                Log($"node {peer.Node} silent for {(_now - peer.LastHeard).TotalMilliseconds:F0} ms");
+                StartRegroup(RegroupCause.Silence);
+                return;
+            }
+            _silenceCheckAt = MonotonicTime.Min(_silenceCheckAt, suspect);
+        }
+    }
+
+    /// <summary>The common part of every message: lives, liveness, acknowledgements, proof of a view in force. Then the body.</summary>
+    private DropReason Accept(in MessageHeader header, int path, MessageBody? body)
+    {
+        if (header.To != _self) return DropReason.WrongReceiver;
+        if (Find(header.From) is not { } peer) return DropReason.UnknownNode;
+        if (header.FromIncarnation == Incarnation.None) return DropReason.Malformed;
+        if (header.ToIncarnation != Incarnation.None && header.ToIncarnation != _state.Incarnation
+            && !(body is PoisonMessage && Defect(PlantedDefects.ObeyPoisonForFormerLife))) return DropReason.WrongIncarnation;
+        if (header.FromIncarnation != peer.Incarnation)
+        {
+            DropReason reason = AcceptLife(in header, peer, body);
+            if (reason != DropReason.None) return reason;
+        }
+
+        peer.LastHeard = _now;
+        if (header.InForce != ViewId.None) _lastMemberHeardAt = _now;
+        if ((uint)path < (uint)peer.LastHeardOnPath.Length) peer.LastHeardOnPath[path] = _now;
+        peer.HeardSequence = Math.Max(peer.HeardSequence, header.Sequence);
+        peer.UnansweredSince = MonotonicTime.MaxValue;
+        peer.OwnerClaimUntil = header.OwnershipRemaining > TimeSpan.Zero ? _now + header.OwnershipRemaining : MonotonicTime.MinValue;
+        if ((header.Flags & HeaderFlags.Hears) != 0 && header.ToIncarnation == _state.Incarnation) peer.HeardByAt = _now;
+
+        if (_lingering is { } last && header.InForce == last.Id) NoteFarewell(peer);
+        TakeAcknowledgement(in header, peer);
+
+        if (header.InForce.Epoch != InForceId.Epoch && header.InForce != ViewId.None && Phase != NodePhase.Joining)
+        {
+            DropReason reason = CompareViews(in header, peer);
+            if (reason != DropReason.None) return reason;
+        }
+        else if (header.InForce != ViewId.None && Phase == NodePhase.Joining) ProveInForce(header.InForce);
+        else if (header.InForce != InForceId && header.InForce != ViewId.None && IsMember)
+        {
+            Log($"node {peer.Node} holds another view of epoch {header.InForce.Epoch}: two clusters were formed");
+            return DropReason.NotMember;
+        }
+
+        if (header.InForce == InForceId && IsMember && MayAcknowledge(peer))
+        {
+            if (peer.AckableView != header.InForce) (peer.AckableView, peer.AckableSequence) = (header.InForce, 0);
+            peer.AckableSequence = Math.Max(peer.AckableSequence, header.Sequence);
+            peer.LastAcked = Defect(PlantedDefects.StaleArrivalTimes) ? _now - _timing.LossPeriod / 2 : _now;
+        }
+        else if (Defect(PlantedDefects.AcknowledgeOtherEpoch)) peer.AckableSequence = Math.Max(peer.AckableSequence, header.Sequence);
+
+        ulong sentBefore = peer.LastSequence;
+        DropReason outcome = body is null ? DropReason.None : Dispatch(in header, peer, body);
+        if (Phase == NodePhase.Halted) return outcome;
+        bool answer = (header.Flags & HeaderFlags.AckRequested) != 0 && peer.LastSequence == sentBefore;
+        // After a view change our own newest message may predate the peer's move: ask again at once.
+        answer |= peer.LastSequence == sentBefore && header.InForce == InForceId && IsMember && peer.AckedView != InForceId && WantsAcknowledgement(peer)
+            && _now - peer.LastNudgeAt > _timing.ClockPeriod / 8 && (peer.LastNudgeAt = _now) == _now;
+        if (answer && MayAnswer(peer, in header)) Answer(peer, path);
+        return outcome;
+    }
+
+    private bool MayAnswer(Peer peer, in MessageHeader header)
+        => header.InForce != ViewId.None || Phase is NodePhase.Joining || IsMember || peer.HeardSequence != 0;
+
+    private DropReason AcceptLife(in MessageHeader header, Peer peer, MessageBody? body)
+    {
+        if (header.FromIncarnation < peer.Incarnation)
+        {
+            if (Defect(PlantedDefects.AcceptOldIncarnation)) return DropReason.None;
+            if (body is PetitionMessage) Send(peer, new PetitionReplyMessage(MembershipStatus.Ok, NodeId.Invalid, peer.Incarnation, "number was used by a later life"));
+            return DropReason.OldIncarnation;
+        }
+        if (_inForce is { } view && view.Contains(peer.Node) && view.Find(peer.Node).Incarnation is { } old && old < header.FromIncarnation && old == peer.Incarnation)
+        {
+            // A member answers with a newer life: it restarted, or somebody else took its number.
+            long store = body switch { PetitionMessage petition => petition.StoreId, StatusMessage status => status.StoreId, _ => 0 };
+            if (store == 0) return DropReason.NotMember;
+            if (store != view.Find(peer.Node).StoreId && _now - peer.LastHeard < _timing.LossPeriod)
+            {
+                if (body is PetitionMessage)
+                    _effects.Send(ReplyHeader(in header), -1, new PetitionReplyMessage(MembershipStatus.Fault, view.Coordinator, Incarnation.None,
+                        $"node number {peer.Node} is in use by a live member with another store; give this node its own number"));
+                return DropReason.NotMember;
+            }
+            bool sameStore = store == view.Find(peer.Node).StoreId;
+            bool locked = body switch { PetitionMessage petition => petition.StoreLocked, StatusMessage status => status.Has(StatusFlags.StoreLocked), _ => false };
+            peer.BeginLife(header.FromIncarnation);
+            if (sameStore && (locked || Defect(PlantedDefects.NoWaitAfterRestart))) peer.Released = old;
+            Log($"node {peer.Node} restarted as life {peer.Incarnation}{(peer.Released == old ? ", its old life is over" : "")}");
+            StartRegroup(RegroupCause.Restarted);
+            return DropReason.None;
+        }
+        peer.BeginLife(header.FromIncarnation);
+        return DropReason.None;
+    }
+
+    private MessageHeader ReplyHeader(in MessageHeader header) => new()
+    {
+        From = _self,
+        FromIncarnation = _state.Incarnation,
+        To = header.From,
+        ToIncarnation = header.FromIncarnation,
+        InForce = InForceId,
+    };
+
+    private void TakeAcknowledgement(in MessageHeader header, Peer peer)
+    {
+        if (header.Acknowledged == 0 || !IsMember) return;
+        bool anyView = Defect(PlantedDefects.AcknowledgeOtherEpoch);
+        if (!anyView && header.InForce != InForceId) return;
+        if (!peer.TryGetSendTime(header.Acknowledged, InForceId, anyView, out MonotonicTime sentAt)) return;
+        if (peer.AckedView != InForceId) (peer.AckedView, peer.AckedSentAt, peer.WitnessUntil) = (InForceId, MonotonicTime.MinValue, MonotonicTime.MinValue);
+        peer.AckedSentAt = MonotonicTime.Max(peer.AckedSentAt, sentAt);
+        if (header.OwnershipRemaining > TimeSpan.Zero)
+            peer.WitnessUntil = MonotonicTime.Max(peer.WitnessUntil, sentAt + header.OwnershipRemaining * (1 - _options.ClockRateBound));
+        _leaseAcknowledged = true;
+    }
+
+    /// <summary>The sender has another view in force: the newer one is proof for whoever holds it pending; the older one must learn that it is out.</summary>
+    private DropReason CompareViews(in MessageHeader header, Peer peer)
+    {
+        if (header.InForce.Epoch > InForceId.Epoch)
+        {
+            if (ProveInForce(header.InForce)) return DropReason.None;
+            if (!IsMember) return DropReason.None;
+            if (Phase == NodePhase.Leaving && _stage >= RegroupStage.Prune) return DropReason.None;
+            if (_now - peer.LastNudgeAt >= RetryAfter)
+            {
+                peer.LastNudgeAt = _now;
+                Send(peer, null, HeaderFlags.AckRequested);
+            }
+            return DropReason.NotMember;
+        }
+        // A member that only has not heard yet takes our packet as proof; anybody else is out.
+        if (_inForce is not { } view) return DropReason.None;
+        if (IsInView(view, peer))
+        {
+            if (_now - peer.LastNudgeAt > _timing.ClockPeriod / 8)
+            {
+                peer.LastNudgeAt = _now;
+                Send(peer, null, HeaderFlags.AckRequested);
+            }
+        }
+        else if (_now - peer.LastPoisonAt >= RetryAfter)
+        {
+            peer.LastPoisonAt = _now;
+            Send(peer, new PoisonMessage(header.FromIncarnation, view.Epoch));
+        }
+        return DropReason.StaleActivation;
+    }
+
+    private DropReason Dispatch(in MessageHeader header, Peer peer, MessageBody body)
+    {
+        switch (body)
+        {
+            case StatusMessage status: return OnStatus(in header, peer, status);
+            case PetitionMessage petition: return OnPetition(peer, petition);
+            case PetitionReplyMessage reply: return OnPetitionReply(peer, reply);
+            case JoinStartMessage start: return OnJoinStart(in header, peer, start);
+            case JoinReadyMessage ready: return OnJoinReady(peer, ready);
+            case JoinPrepareMessage prepare: return OnJoinPrepare(in header, peer, prepare);
+            case JoinPreparedMessage prepared: return OnJoinPrepared(peer, prepared);
+            case JoinFailedMessage failed: return OnJoinFailed(peer, failed);
+            case PoisonMessage poison: return OnPoison(peer, poison);
+            case PoisonAcknowledgedMessage acknowledged: return OnPoisonAcknowledged(peer, acknowledged);
+            default: return DropReason.UnexpectedKind;
+        }
+    }
+
+    private DropReason OnPoison(Peer peer, PoisonMessage poison)
+    {
+        bool mine = poison.Target == _state.Incarnation || Defect(PlantedDefects.ObeyPoisonForFormerLife);
+        if (!mine) return DropReason.WrongIncarnation;
+        if (!IsMember || poison.Epoch <= InForceId.Epoch) return DropReason.StaleActivation;
+        LoseLease();
+        Send(peer, new PoisonAcknowledgedMessage(poison.Target, poison.Epoch));
+        if (Phase == NodePhase.Leaving) GoDown();
+        else Halt(HaltCode.Poisoned, $"node {peer.Node} says that this node is out of epoch {poison.Epoch}; in force here was {InForceId.Epoch}");
+        return DropReason.None;
+    }
+
+    private DropReason OnPoisonAcknowledged(Peer peer, PoisonAcknowledgedMessage acknowledged)
+    {
+        peer.Released = acknowledged.Target;
+        for (int i = _ejectRequests.Count - 1; i >= 0; i--)
+        {
+            if (_ejectRequests[i].Node != peer.Node) continue;
+            _effects.CompleteRequest(_ejectRequests[i].Request, MembershipStatus.Ok, null);
+            _ejectRequests.RemoveAt(i);
+        }
+        _statusDirty |= InRegroup;
+        return DropReason.None;
+    }
+
+    private bool Defect(PlantedDefects defect) => (_options.Defects & defect) != 0;
+}

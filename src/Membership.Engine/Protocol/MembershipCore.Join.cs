@@ -1,0 +1,435 @@
+// Starting, joining and forming (design 3.3, 3.4): petitions, one join at a time run by the coordinator, and
+// what a restarted life may do before it is let in.
+namespace Membership.Engine.Protocol;
+
+internal sealed partial class MembershipCore
+{
+    private MonotonicTime _startedAt;
+    private MonotonicTime _lastMemberHeardAt = MonotonicTime.MinValue;
+    private int _formingAttempt;
+    private bool _voting;
+    private ActivationId _lastVoted;
+    private bool _joinedExisting;
+    private CoordinatedJoin? _join;
+    private ObservedJoin? _observed;
+    private OwnJoin? _own;
+    private (long JoinId, ViewId View, Peer Coordinator)? _prepareReply;
+    private bool _awaitJoinInstall;
+    private bool _finishJoinInstall;
+    private long _joinId;
+
+    /// <summary>The coordinator's book about the join it runs.</summary>
+    private sealed class CoordinatedJoin(long id, Peer joiner, Incarnation life, ClusterView current, MonotonicTime since)
+    {
+        public readonly long Id = id;
+        public readonly Peer Joiner = joiner;
+        public readonly Incarnation Life = life;
+        public readonly ClusterView Current = current;
+        public readonly MonotonicTime Since = since;
+        public long StoreId;
+        public NodeSet Ready;
+        public ClusterView? View;
+        public NodeSet Prepared;
+    }
+
+    /// <summary>A member's book about a join run by the coordinator.</summary>
+    private sealed class ObservedJoin(long id, Peer joiner, Peer coordinator, MonotonicTime since)
+    {
+        public readonly long Id = id;
+        public readonly Peer Joiner = joiner;
+        public readonly Peer Coordinator = coordinator;
+        public readonly MonotonicTime Since = since;
+    }
+
+    /// <summary>The joiner's book about its own join.</summary>
+    private sealed class OwnJoin(long id, Peer coordinator, ClusterView current, MonotonicTime since)
+    {
+        public readonly long Id = id;
+        public readonly Peer Coordinator = coordinator;
+        public readonly ClusterView Current = current;
+        public readonly MonotonicTime Since = since;
+        public bool Ready;
+    }
+
+    private bool HoldsNewerPending(Epoch epoch)
+    {
+        if (Defect(PlantedDefects.JoinIgnoresPending)) return false;
+        foreach (ClusterView pending in _state.Pending)
+            if (pending.Epoch > epoch) return true;
+        return false;
+    }
+
+    // ---- the starting node ----
+
+    private void OnStartingTick()
+    {
+        if (Phase == NodePhase.Joining)
+        {
+            OwnJoin own = _own!;
+            if (_now - own.Coordinator.LastHeard > _timing.LossPeriod || _now - own.Since > _options.JoinTimeout)
+            {
+                FailOwnJoin("the coordinator fell silent");
+                return;
+            }
+            foreach (NodeId node in own.Current.Nodes)
+                if (Find(node) is { } member && !Confirmed(member, own.Since)) Ping(member);
+            if (own.Ready) SayReady(own.Coordinator, own.Id);
+        }
+        SendPetitions();
+    }
+
+    private void SendPetitions()
+    {
+        if (Phase != NodePhase.Starting) return;
+        var petition = new PetitionMessage(
+            ProtocolVersion, _configurationHash, _state.StoreId, _options.StoreLocked, _state.IsEmpty, _durable.InForceId, HighestSeen);
+        foreach (Peer peer in _peerList) Send(peer, petition);
+    }
+
+    private bool FormingMustWait()
+    {
+        if (_now - _lastMemberHeardAt < _timing.LossPeriod) return true;
+        if (_heard == _configured) return false;
+        MonotonicTime until = _startedAt + _options.DiscoveryTime;
+        WakeAt(until);
+        return _now < until;
+    }
+
+    /// <summary>A restarted life may vote in a regroup of the view its store holds in force.</summary>
+    private bool MayVoteIn(in MessageHeader header, ActivationId id)
+    {
+        if (header.InForce.Epoch != id.Epoch || _state.IsEmpty || Phase != NodePhase.Starting) return false;
+        if (_durable.InForceId != header.InForce) return false;
+        ClusterMember old = _durable.InForce!.Find(_self);
+        return old.Node == _self && old.Incarnation < _state.Incarnation && _durable.Incarnation == _state.Incarnation;
+    }
+
+    private void BeginVoting(ActivationId id)
+    {
+        _voting = true;
+        Log($"votes in {id} as a restarted life");
+    }
+
+    private void StopVoting()
+    {
+        _voting = false;
+        EnterActivation(new ActivationId(Epoch.None, _formingAttempt + 1), RegroupCause.Forming);
+    }
+
+    private DropReason OnPetitionReply(Peer peer, PetitionReplyMessage reply)
+    {
+        if (Phase != NodePhase.Starting) return DropReason.UnexpectedKind;
+        if (reply.IncarnationFloor >= _state.Incarnation)
+        {
+            BeginNewLife(reply.IncarnationFloor.Next);
+            return DropReason.None;
+        }
+        if (reply.Outcome != MembershipStatus.Fault) return DropReason.None;
+        if (_startRequest is { } start) _effects.CompleteRequest(start, MembershipStatus.Fault, $"node {peer.Node} refused: {reply.Reason}");
+        _startRequest = null;
+        GoDown();
+        return DropReason.None;
+    }
+
+    private DropReason OnJoinFailed(Peer peer, JoinFailedMessage failed)
+    {
+        if (Phase != NodePhase.Joining || _own!.Id != failed.JoinId || _own.Coordinator != peer) return DropReason.UnexpectedKind;
+        FailOwnJoin($"the coordinator gave up: {failed.Reason}");
+        return DropReason.None;
+    }
+
+    /// <summary>The header's join failed: clean up as by a leave, then petition again in a new life.</summary>
+    private void FailOwnJoin(string reason)
+    {
+        Log($"join failed: {reason}");
+        _own = null;
+        _prepareReply = null;
+        Phase = NodePhase.Starting;
+        _startedAt = _now;
+        Enqueue(CallbackKind.JoinFailed);
+        BeginNewLife(_state.Incarnation.Next);
+        EnterActivation(new ActivationId(Epoch.None, _formingAttempt + 1), RegroupCause.Forming);
+    }
+
+    // ---- members ----
+
+    /// <summary>What a starting node says about its disk: proof of a view in force, and whether it could vote.</summary>
+    private void NoteStarter(Peer peer, ViewId stored, StatusMessage? _)
+    {
+        if (!IsMember) return;
+        if (stored.Epoch > InForceId.Epoch) ProveInForce(stored);
+        if (!_inForce!.Contains(peer.Node)) return;
+        peer.CannotVote = stored != InForceId;
+        if (peer.Incarnation > _inForce.Find(peer.Node).Incarnation) StartRegroup(RegroupCause.Restarted);
+    }
+
+    private DropReason OnPetition(Peer peer, PetitionMessage petition)
+    {
+        if (Phase != NodePhase.Member || _inForce is not { } view) return DropReason.None;
+        peer.StoreId = petition.StoreId;
+        See(petition.HighestEpochSeen);
+        if (petition.ProtocolVersion != ProtocolVersion)
+            return Refuse(peer, $"protocol version {petition.ProtocolVersion} cannot join a cluster of version {ProtocolVersion}; install the same major version on every node");
+        if (petition.ConfigurationHash != _configurationHash)
+            return Refuse(peer, "its configured nodes, weights, policy or tie-breaker differ from the cluster's; give every node the same Nodes list");
+        NoteStarter(peer, petition.StoredInForce, null);
+        if (view.Contains(peer.Node))
+        {
+            Send(peer, new PetitionReplyMessage(MembershipStatus.Already, view.Coordinator, Incarnation.None, "the former life is still in the view"));
+            return DropReason.None;
+        }
+        if (petition.StoredInForce.Epoch > view.Epoch && _state.FindPending(petition.StoredInForce) is null && _state.InForceId != petition.StoredInForce)
+            return Refuse(peer, $"its store holds epoch {petition.StoredInForce.Epoch} in force, newer than the cluster's {view.Epoch}: this cluster was formed without it");
+        if (view.Coordinator != _self || InRegroup || _join is not null || _writing is not null || _awaitJoinInstall)
+        {
+            if (_join?.Joiner == peer && _join.Life == peer.Incarnation) return DropReason.None;
+            Send(peer, new PetitionReplyMessage(view.Coordinator != _self ? MembershipStatus.Ok : MembershipStatus.Transient, view.Coordinator, Incarnation.None, ""));
+            return DropReason.None;
+        }
+        if (HoldsNewerPending(view.Epoch))
+        {
+            StartRegroup(RegroupCause.JoinAborted);
+            return DropReason.None;
+        }
+        _joinId = Math.Max(_joinId, _now.Ticks);
+        _join = new CoordinatedJoin(++_joinId, peer, peer.Incarnation, view, _now) { StoreId = petition.StoreId };
+        Log($"join of {peer.Node} begins");
+        SendJoinStart();
+        return DropReason.None;
+    }
+
+    private DropReason Refuse(Peer peer, string reason)
+    {
+        Send(peer, new PetitionReplyMessage(MembershipStatus.Fault, NodeId.Invalid, Incarnation.None, reason));
+        return DropReason.None;
+    }
+
+    private void SendJoinStart()
+    {
+        CoordinatedJoin join = _join!;
+        var start = new JoinStartMessage(join.Id, join.Joiner.Node, join.Life, join.Current);
+        foreach (NodeId node in join.Current.Nodes.With(join.Joiner.Node))
+            if (Find(node) is { } peer && !join.Ready.Contains(node)) Send(peer, start, peer == join.Joiner ? HeaderFlags.AckRequested : HeaderFlags.None);
+    }
+
+    /// <summary>Heard since the join began, and it said since then that it hears us.</summary>
+    private static bool Confirmed(Peer peer, MonotonicTime since) => peer.LastHeard >= since && peer.HeardByAt >= since;
+
+    private DropReason OnJoinStart(in MessageHeader header, Peer peer, JoinStartMessage start)
+    {
+        if (start.Joiner == _self) return OnOwnJoinStart(in header, peer, start);
+        if (!IsMember || InRegroup || header.InForce != InForceId || peer.Node != _inForce!.Coordinator) return DropReason.StaleActivation;
+        if (Find(start.Joiner) is not { } joiner || _inForce.Contains(start.Joiner)) return DropReason.NotMember;
+        if (start.JoinerIncarnation < joiner.Incarnation) return DropReason.OldIncarnation;
+        if (start.JoinerIncarnation > joiner.Incarnation) joiner.BeginLife(start.JoinerIncarnation);
+        if (_observed?.Id != start.JoinId)
+        {
+            _observed = new ObservedJoin(start.JoinId, joiner, peer, _now);
+            Ping(joiner);
+        }
+        else if (Confirmed(joiner, _observed.Since)) SayReady(peer, start.JoinId);
+        return DropReason.None;
+    }
+
+    private DropReason OnOwnJoinStart(in MessageHeader header, Peer peer, JoinStartMessage start)
+    {
+        if (start.JoinerIncarnation != _state.Incarnation || _durable.Incarnation != _state.Incarnation) return DropReason.WrongIncarnation;
+        if (start.Current.Coordinator != peer.Node || header.InForce != start.Current.Id) return DropReason.NotMember;
+        if (Phase == NodePhase.Joining && _own!.Id == start.JoinId) return DropReason.None;
+        if (Phase is not (NodePhase.Starting or NodePhase.Joining) || _voting || _writing is not null) return DropReason.UnexpectedKind;
+        if (start.Current.Nodes.Any(node => Find(node) is null)) return DropReason.UnknownNode;
+        Phase = NodePhase.Joining;
+        _stage = RegroupStage.None;
+        ResetDecision();
+        _own = new OwnJoin(start.JoinId, peer, start.Current, _now);
+        foreach (ClusterMember member in start.Current.Members)
+        {
+            Peer other = Find(member.Node)!;
+            if (member.Incarnation > other.Incarnation) other.BeginLife(member.Incarnation);
+            Ping(other);
+        }
+        Log($"joining {start.Current}");
+        return DropReason.None;
+    }
+
+    private void SayReady(Peer coordinator, long joinId)
+        => Send(coordinator, new JoinReadyMessage(
+            joinId, HighestSeen, HoldsNewerPending(Phase == NodePhase.Joining ? _own!.Current.Epoch : InForceId.Epoch), _state.StoreId));
+
+    private DropReason OnJoinReady(Peer peer, JoinReadyMessage ready)
+    {
+        if (_join is not { } join || join.Id != ready.JoinId) return DropReason.StaleActivation;
+        See(ready.HighestEpochSeen);
+        if (ready.HoldsNewerPending)
+        {
+            Log($"node {peer.Node} holds a newer pending view: regroup first");
+            StartRegroup(RegroupCause.JoinAborted);
+            return DropReason.None;
+        }
+        join.Ready = join.Ready.With(peer.Node);
+        return DropReason.None;
+    }
+
+    private DropReason OnJoinPrepare(in MessageHeader header, Peer peer, JoinPrepareMessage prepare)
+    {
+        ViewId id = prepare.View.Id;
+        if (_state.FindPending(id) is not null || _state.InForceId == id)
+        {
+            if (IsDurable(prepare.View)) Send(peer, new JoinPreparedMessage(prepare.JoinId, id));
+            return DropReason.None;
+        }
+        if (Phase == NodePhase.Joining)
+        {
+            if (_own!.Id != prepare.JoinId || _own.Coordinator != peer || !prepare.View.Contains(_self, _state.Incarnation)) return DropReason.StaleActivation;
+        }
+        else if (!IsMember || InRegroup || header.InForce != InForceId || prepare.Base.Id != InForceId || peer.Node != _inForce!.Coordinator) return DropReason.StaleActivation;
+        if (prepare.View.Epoch <= _state.HighestEpochPersisted || HoldsNewerPending(prepare.Base.Epoch)) return DropReason.StaleActivation;
+        _prepareReply = (prepare.JoinId, id, peer);
+        AddPending(prepare.View);
+        return DropReason.None;
+    }
+
+    private DropReason OnJoinPrepared(Peer peer, JoinPreparedMessage prepared)
+    {
+        if (_join is not { View: { } view } join || join.Id != prepared.JoinId || view.Id != prepared.View) return DropReason.StaleActivation;
+        join.Prepared = join.Prepared.With(peer.Node);
+        return DropReason.None;
+    }
+
+    private void OnJoinStateDurable()
+    {
+        if (_prepareReply is { } reply && _durable.FindPending(reply.View) is not null)
+        {
+            _prepareReply = null;
+            if (!InRegroup) Send(reply.Coordinator, new JoinPreparedMessage(reply.JoinId, reply.View));
+        }
+        if (_voting && _base is { } view && _durable.InForce is { } stored && stored.Epoch > view.Epoch) StopVoting();
+        if (Phase == NodePhase.Starting && _durable.Incarnation == _state.Incarnation && _announcedLife != _state.Incarnation)
+        {
+            _announcedLife = _state.Incarnation;
+            SendPetitions();
+        }
+    }
+
+    private Incarnation _announcedLife;
+
+    /// <summary>Joins under way, and the installation of a joined view, after every input.</summary>
+    private void EvaluateJoin()
+    {
+        if (_observed is { } observed && !InRegroup && Confirmed(observed.Joiner, observed.Since) && !_observedReady)
+        {
+            _observedReady = true;
+            SayReady(observed.Coordinator, observed.Id);
+        }
+        if (_observed is null) _observedReady = false;
+        if (Phase == NodePhase.Joining && _own is { Ready: false } own)
+        {
+            bool all = true;
+            foreach (NodeId node in own.Current.Nodes) all &= Confirmed(Find(node)!, own.Since);
+            if (all)
+            {
+                own.Ready = true;
+                SayReady(own.Coordinator, own.Id);
+            }
+        }
+        if (_join is not null) EvaluateCoordinatedJoin(_join);
+        if (_awaitJoinInstall && Lease.Epoch == InForceId.Epoch && Lease.ValidUntil > _now)
+        {
+            _awaitJoinInstall = false;
+            AnnounceInstalled();
+            _finishJoinInstall = true;
+        }
+        if (_finishJoinInstall && CallbacksDone)
+        {
+            _finishJoinInstall = false;
+            FinishInstall();
+        }
+    }
+
+    private bool _observedReady;
+    private MonotonicTime _joinSentAt = MonotonicTime.MinValue;
+
+    private void EvaluateCoordinatedJoin(CoordinatedJoin join)
+    {
+        bool lost = join.Joiner.Incarnation != join.Life || _now - MonotonicTime.Max(join.Joiner.LastHeard, join.Since) > _timing.LossPeriod;
+        if (lost || _now - join.Since > _options.JoinTimeout)
+        {
+            Log($"join of {join.Joiner.Node} abandoned");
+            if (join.View is not null) StartRegroup(RegroupCause.JoinAborted);
+            else AbandonJoin();
+            return;
+        }
+        if (join.View is null)
+        {
+            if (Confirmed(join.Joiner, join.Since)) join.Ready = join.Ready.With(_self);
+            NodeSet all = join.Current.Nodes.With(join.Joiner.Node);
+            if (join.Ready == all)
+            {
+                var (master, viceMaster) = RoleElection.Elect(join.Current.Master, join.Current.ViceMaster, all);
+                var entry = new ClusterMember(join.Joiner.Node, join.Life, join.Joiner.Votes, join.StoreId);
+                join.View = new ClusterView(
+                    HighestSeen.Next, join.Current.Members.Append(entry), join.Current.Rule, join.Current.Timing, master, viceMaster, QuorumOwner(_now));
+                AddPending(join.View);
+                SendJoinPrepare(join);
+            }
+            else if (_now - _joinSentAt >= RetryAfter && _now - join.Since >= RetryAfter)
+            {
+                _joinSentAt = _now;
+                SendJoinStart();
+                if (!join.Ready.Contains(_self)) Ping(join.Joiner);
+            }
+            return;
+        }
+        if (IsDurable(join.View)) join.Prepared = join.Prepared.With(_self);
+        if (join.Prepared == join.View.Nodes)
+        {
+            PutInForce(join.View);
+            return;
+        }
+        if (_now - _joinSentAt < RetryAfter) return;
+        SendJoinPrepare(join);
+    }
+
+    private void SendJoinPrepare(CoordinatedJoin join)
+    {
+        _joinSentAt = _now;
+        var prepare = new JoinPrepareMessage(join.Id, join.Current, join.View!);
+        foreach (NodeId node in join.View!.Nodes)
+            if (Find(node) is { } peer && !join.Prepared.Contains(node)) Send(peer, prepare);
+    }
+
+    /// <summary>A regroup in between aborts a join with Transient.</summary>
+    private void AbandonJoin()
+    {
+        if (_join is { } join) Send(join.Joiner, new JoinFailedMessage(join.Id, MembershipStatus.Transient));
+        _join = null;
+        _observed = null;
+        _prepareReply = null;
+        _awaitJoinInstall = false;
+    }
+
+    /// <summary>A join is in force: no one lost a place, so no incident; the lease moves over to the new epoch with the first acknowledgements.</summary>
+    private void EnterJoinedView(ClusterView view, ClusterView? former)
+    {
+        _join = null;
+        _observed = null;
+        _prepareReply = null;
+        _own = null;
+        _joinedExisting |= former is null;
+        if (former is null) _regroupAllowed = false;
+        MonotonicTime grace = _now + _timing.LossPeriod;
+        if (former is not null && Lease.ValidUntil > _now) grace = MonotonicTime.Min(grace, Lease.ValidUntil);
+        else if (former is not null && _graceUntil != MonotonicTime.MaxValue) grace = MonotonicTime.Min(grace, _graceUntil);
+        _stage = RegroupStage.None;
+        if (Phase == NodePhase.Member)
+        {
+            Publish(new LeaseState(view.Epoch, MonotonicTime.MinValue, Held: true));
+            _graceUntil = grace;
+            _leaseOpen = true;
+            _awaitJoinInstall = true;
+        }
+        foreach (NodeId node in view.Nodes)
+            if (Find(node) is { } peer) Ping(peer);
+        if (Phase == NodePhase.Leaving) StartRegroup(RegroupCause.Leave);
+    }
+}

@@ -1,0 +1,124 @@
+// The lease (design 5): valid while this node plus the members that acknowledged a message it sent less than
+// L*(1-rho) ago satisfy the quorum rule over the view in force and over every newer pending view on its disk.
+namespace Membership.Engine.Protocol;
+
+internal sealed partial class MembershipCore
+{
+    private MonotonicTime _ownedUntil = MonotonicTime.MinValue;
+    private bool _leaseDirty;
+    private bool _leaseAcknowledged;
+
+    /// <summary>The lease may be shown: not before stage 4 of the incident that brought the view in force, nor during a regroup.</summary>
+    private bool _leaseOpen;
+
+    /// <summary>The lease has been valid in this epoch and ran out: it never comes back in the same epoch.</summary>
+    private bool _lapsed;
+
+    /// <summary>After a join's view change: until when the former epoch's lease would have held.</summary>
+    private MonotonicTime _graceUntil = MonotonicTime.MaxValue;
+
+    private (MonotonicTime Until, Peer? Peer)[] _leaseScratch = [];
+
+    private void CheckLapse()
+    {
+        if (!_leaseOpen || _inForce is null) return;
+        bool lapsed = Lease.Epoch == _inForce.Epoch && Lease.ValidUntil != MonotonicTime.MinValue
+            ? _now >= Lease.ValidUntil
+            : _now >= _graceUntil;
+        if (!lapsed) return;
+        _lapsed = true;
+        Publish(new LeaseState(_inForce.Epoch, MonotonicTime.MinValue, Held: true));
+        Log("lease ran out");
+        if (Defect(PlantedDefects.LapsedLeaseRevives)) _lapsed = false;
+        else StartRegroup(RegroupCause.LeaseLapsed);
+    }
+
+    private void UpdateLease()
+    {
+        // An acknowledgement only lengthens the lease: while most of it is left, a new one is not worth the count.
+        if (_leaseAcknowledged && Lease.ValidUntil - _now < _timing.LossPeriod * 0.9) _leaseDirty = true;
+        if (!_leaseDirty || !_leaseOpen || _lapsed || _inForce is not { } view) return;
+        _leaseDirty = _leaseAcknowledged = false;
+        MonotonicTime until = ComputeLease(view);
+        if (until <= _now)
+        {
+            if (Lease.Epoch != view.Epoch || Lease.ValidUntil <= _now) return;
+            // The bound can move back: a prepared join asks for more votes until it is in force, or the witness was lost.
+            // A join holds the lease for as long as it would have lasted; it does not come back in this epoch.
+            _graceUntil = _state.Pending.IsEmpty ? _now : MonotonicTime.Min(Lease.ValidUntil, _now + _timing.LossPeriod);
+            _lapsed = true;
+            Publish(new LeaseState(view.Epoch, MonotonicTime.MinValue, Held: true));
+            CheckLapse();
+            return;
+        }
+        if (until == Lease.ValidUntil && Lease.Epoch == view.Epoch) return;
+        _graceUntil = MonotonicTime.MaxValue;
+        Publish(new LeaseState(view.Epoch, until, Held: false));
+    }
+
+    private void Publish(LeaseState lease)
+    {
+        if (lease == Lease) return;
+        Lease = lease;
+        _effects.PublishLease(in lease);
+    }
+
+    /// <summary>Not valid from here until stage 4 of the next view in force.</summary>
+    private void HoldLease()
+    {
+        _leaseOpen = false;
+        _graceUntil = MonotonicTime.MaxValue;
+        Publish(new LeaseState(InForceId.Epoch, MonotonicTime.MinValue, Held: IsMember));
+    }
+
+    private void LoseLease()
+    {
+        _leaseOpen = false;
+        Publish(default(LeaseState) with { ValidUntil = MonotonicTime.MinValue });
+    }
+
+    /// <summary>Until when the acknowledgements in hand carry the quorum; MinValue when they do not.</summary>
+    private MonotonicTime ComputeLease(ClusterView view)
+    {
+        if (_leaseScratch.Length < view.Members.Length + 1) _leaseScratch = new (MonotonicTime, Peer?)[view.Members.Length + 1];
+        TimeSpan length = _timing.LossPeriod * (1 - _options.ClockRateBound);
+        int count = 0;
+        MonotonicTime witness = _ownedUntil;
+        foreach (ClusterMember member in view.Members)
+        {
+            if (Find(member.Node) is not { } peer || peer.AckedView != view.Id && !Defect(PlantedDefects.AcknowledgeOtherEpoch)) continue;
+            MonotonicTime until = peer.AckedSentAt + length;
+            if (until <= _now) continue;
+            _leaseScratch[count++] = (until, peer);
+            witness = MonotonicTime.Max(witness, MonotonicTime.Min(until, peer.WitnessUntil));
+        }
+        if (witness > _now) _leaseScratch[count++] = (witness, null);
+        Span<(MonotonicTime Until, Peer? Peer)> entries = _leaseScratch.AsSpan(0, count);
+        entries.Sort(static (left, right) => right.Until.Ticks.CompareTo(left.Until.Ticks));
+
+        NodeSet group = NodeSet.Of(_self);
+        int votes = view.Find(_self).Votes;
+        bool witnessVote = false;
+        if (HasLeaseQuorum(view, group, votes, witnessVote)) return MonotonicTime.MaxValue;
+        foreach (var (until, peer) in entries)
+        {
+            if (peer is null) witnessVote = true;
+            else
+            {
+                group = group.With(peer.Node);
+                votes += view.Find(peer.Node).Votes;
+            }
+            if (HasLeaseQuorum(view, group, votes, witnessVote)) return until;
+        }
+        return MonotonicTime.MinValue;
+    }
+
+    private bool HasLeaseQuorum(ClusterView view, NodeSet group, int votes, bool witnessVote)
+    {
+        if (!Quorum.Has(view, group, votes, witnessVote)) return false;
+        if (Defect(PlantedDefects.LeaseIgnoresPending)) return true;
+        foreach (ClusterView pending in _state.Pending)
+            if (pending.Epoch > view.Epoch && !Quorum.Has(pending, group, witnessVote)) return false;
+        return true;
+    }
+}

@@ -1,0 +1,105 @@
+// What must be on disk before it counts. _state is what this node has promised (a view is pending from the
+// moment its write is issued); _durable is what the disk has confirmed. At most one write is in flight.
+namespace Membership.Engine.Protocol;
+
+internal sealed partial class MembershipCore
+{
+    private StoredState _state;
+    private StoredState _durable;
+    private StoredState? _writing;
+    private long _writeId;
+    private MonotonicTime _writeStartedAt;
+    private ActivationId _writeActivation;
+    private ClusterView? _inForce;
+    private Epoch _highestSeen;
+
+    private bool IsDurable(ClusterView view) => _durable.InForceId == view.Id || _durable.FindPending(view.Id) is not null;
+
+    private void See(Epoch epoch) => _highestSeen = Epoch.Max(_highestSeen, epoch);
+
+    private Epoch HighestSeen => Epoch.Max(_highestSeen, _state.HighestEpochSeen);
+
+    private void BeginNewLife(Incarnation incarnation)
+    {
+        _state = _state with { Incarnation = incarnation };
+        SaveState();
+    }
+
+    private void AddPending(ClusterView view)
+    {
+        See(view.Epoch);
+        _state = Defect(PlantedDefects.SinglePendingSlot) ? (_state with { Pending = [] }).WithPending(view) : _state.WithPending(view);
+        _leaseDirty = true;
+        SaveState();
+    }
+
+    private void SaveState()
+    {
+        if (_state.HighestEpochSeen < _highestSeen) _state = _state with { HighestEpochSeen = _highestSeen };
+        if (_writing is not null || _state == _durable) return;
+        _writing = _state;
+        _writeStartedAt = _now;
+        _writeActivation = _activation;
+        _writeId++;
+        if (Defect(PlantedDefects.SkipPersist))
+        {
+            OnDurable();
+            return;
+        }
+        _effects.Persist(_writeId, _writing);
+    }
+
+    public void PersistCompleted(long id, bool succeeded, MonotonicTime now)
+    {
+        if (!Begin(now)) return;
+        if (_writing is null || id != _writeId) return;
+        if (succeeded) OnDurable();
+        else Halt(HaltCode.StoreFailed, "the view store could not be written");
+        End();
+    }
+
+    private void OnDurable()
+    {
+        _durable = _writing!;
+        _writing = null;
+        _statusDirty |= InRegroup;
+        SaveState();
+        if (_durable.InForce is { } view && _durable.InForceId != InForceId && ShouldEnter(view)) EnterView(view);
+        OnJoinStateDurable();
+    }
+
+    /// <summary>A view that this life is a member of (or, leaving, took part in deciding) came into force on disk.</summary>
+    private bool ShouldEnter(ClusterView view)
+    {
+        if (Phase is NodePhase.Down or NodePhase.Halted) return false;
+        if (_inForce is { } current) return view.Epoch > current.Epoch;
+        return view.Contains(_self, _state.Incarnation);
+    }
+
+    /// <summary>A packet from a node with this view in force proves it: if it is pending here, it is in force here too.</summary>
+    private bool ProveInForce(ViewId id)
+    {
+        if (_state.InForceId == id) return true;
+        if (_state.FindPending(id) is not { } view) return false;
+        if (_stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune && _decision?.View.Id != id) _adoptIncident = true;
+        PutInForce(view);
+        return true;
+    }
+
+    private void PutInForce(ClusterView view)
+    {
+        if (_state.InForce is { } current && current.Epoch >= view.Epoch) return;
+        See(view.Epoch);
+        _state = _state.WithInForce(view);
+        SaveState();
+    }
+
+    /// <summary>Callbacks and writes that take longer than their hard limits halt the node.</summary>
+    private void CheckLimits()
+    {
+        if (_writing is not null && _now - _writeStartedAt > _options.PersistLimit)
+            Halt(HaltCode.StoreFailed, $"a write to the view store took longer than {_options.PersistLimit.TotalSeconds:F0} s");
+        else if (_runningCallback is { } running && _now - _callbackStartedAt > _options.CallbackLimit)
+            Halt(HaltCode.CallbackTimeout, $"callback {running} took longer than {_options.CallbackLimit.TotalSeconds:F0} s");
+    }
+}

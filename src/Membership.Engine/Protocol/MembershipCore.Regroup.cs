@@ -1,0 +1,556 @@
+// The six stages (design 3.2) as conditions evaluated after every input. Ticks only bound the wait for those
+// who stay silent. This file: activations, stages 1 and 2, the status message, and stages 4 to 6.
+using System.Collections.Immutable;
+
+namespace Membership.Engine.Protocol;
+
+internal sealed partial class MembershipCore
+{
+    private readonly List<RequestId> _regroupRequests = [];
+    private readonly List<(RequestId Request, NodeId Node, MonotonicTime Since)> _ejectRequests = [];
+
+    private ActivationId _activation;
+    private RegroupStage _stage;
+    private RegroupCause _cause;
+    private int _highestAttempt;
+    private ClusterView? _base;
+    private MonotonicTime _stageStartedAt;
+    private MonotonicTime _activationStartedAt;
+    private MonotonicTime _deadlineBase;
+    private MonotonicTime _stageWakeup = MonotonicTime.MaxValue;
+    private NodeSet _heard;
+    private NodeSet _closed;
+    private NodeSet _ejected;
+    private NodeSet _unreachable;
+    private bool _statusDirty;
+    private bool _stageDone;
+    private bool _adoptIncident;
+    private int _retransmissions;
+    private readonly Dictionary<NodeId, ConnectivityRow> _rows = [];
+
+    private int BoundScale => _activation.Attempt <= 3 ? 1 : Math.Min(8, 1 << Math.Min(3, _activation.Attempt - 3));
+
+    private TimeSpan ActivateBound => _timing.ClockPeriod * _options.ActivateTicks * (_activation.IsForming ? 1 : BoundScale);
+
+    private TimeSpan StageBound => _timing.ClockPeriod * _options.StageTicks * (_activation.IsForming ? 1 : BoundScale);
+
+    /// <summary>Who takes part: the members of the view in force, or everyone configured when forming.</summary>
+    private NodeSet Participants => _base?.Nodes ?? _configured;
+
+    /// <summary>A member has a reason to regroup. Inside stages 1 to 3 the running incident will see it.</summary>
+    private void StartRegroup(RegroupCause cause)
+    {
+        if (Phase is not (NodePhase.Member or NodePhase.Leaving) || _inForce is null) return;
+        if (_stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune) return;
+        EnterActivation(new ActivationId(InForceId.Epoch, _highestAttempt + 1), cause);
+    }
+
+    /// <summary>A contradiction inside the activation: everybody starts over under the next attempt.</summary>
+    private void RaiseAttempt(RegroupCause cause)
+    {
+        if (_voting)
+        {
+            StopVoting();
+            return;
+        }
+        Log($"attempt raised: {cause}");
+        EnterActivation(_activation with { Attempt = Math.Max(_highestAttempt, _activation.Attempt) + 1 }, cause);
+    }
+
+    private void EnterActivation(ActivationId id, RegroupCause cause)
+    {
+        bool wasRegrouping = _stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune;
+        if (!wasRegrouping) _deadlineBase = _now;
+        else if (_decision is not null) _deadlineBase = _now;
+        _activation = id;
+        if (id.IsForming) _formingAttempt = id.Attempt;
+        else if (_voting) _lastVoted = id;
+        _cause = cause;
+        _highestAttempt = id.Attempt;
+        _activationStartedAt = _now;
+        _base = id.IsForming ? null : _inForce ?? _durable.InForce;
+        _adoptIncident = false;
+        _retransmissions = 0;
+        _heard = _closed = default;
+        _rows.Clear();
+        ResetDecision();
+        AbandonJoin();
+        foreach (Peer peer in _peerList)
+        {
+            if (peer.Status is { } status && status.Activation != id) peer.Status = null;
+            if (!wasRegrouping) peer.Trouble = 0;
+        }
+        if (Phase is NodePhase.Member or NodePhase.Leaving)
+        {
+            if (Phase == NodePhase.Member) HoldLease();
+            HoldIO();
+        }
+        _nextTick = _now + _timing.ClockPeriod;
+        SetStage(RegroupStage.Activate);
+        Log($"activation {id} ({cause})");
+    }
+
+    private void SetStage(RegroupStage stage)
+    {
+        _stage = stage;
+        _stageStartedAt = _now;
+        _stageDone = false;
+        _statusDirty = true;
+        _effects.StageEntered(_activation, stage, _cause);
+    }
+
+    private void OnRegroupTick()
+    {
+        _retransmissions++;
+        _statusDirty = true;
+        foreach (var (_, node, _) in _ejectRequests) SendEjectPoison(node);
+    }
+
+    /// <summary>The conditions of the stages, until nothing more moves.</summary>
+    private void EvaluateStages()
+    {
+        _stageWakeup = MonotonicTime.MaxValue;
+        for (int round = 0; round < 16 && InRegroup && Phase != NodePhase.Halted; round++)
+        {
+            // Nothing is decided in a new activation before a write in flight completes.
+            if (_writing is not null && _writeActivation != _activation) return;
+            RegroupStage before = _stage;
+            ActivationId activation = _activation;
+            switch (_stage)
+            {
+                case RegroupStage.Activate: EvaluateActivate(); break;
+                case RegroupStage.Close: EvaluateClose(); break;
+                case RegroupStage.Prune: EvaluatePrune(); break;
+                case RegroupStage.CleanUp1: EvaluateCleanUp1(); break;
+                case RegroupStage.CleanUp2: EvaluateCleanUp2(); break;
+                default: EvaluateStabilised(); break;
+            }
+            if (_stage == before && _activation == activation) break;
+        }
+        if (_stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune) CheckHaltDeadline();
+    }
+
+    private void WakeAt(MonotonicTime time)
+    {
+        if (time > _now) _stageWakeup = MonotonicTime.Min(_stageWakeup, time);
+    }
+
+    /// <summary>Stage 1 ends when all are heard, or have been silent for the activate bound; silence before the incident counts.</summary>
+    private void EvaluateActivate()
+    {
+        _heard = default(NodeSet).With(_self);
+        bool waiting = !CallbacksDone;
+        foreach (NodeId node in Participants)
+        {
+            if (Find(node) is not { } peer) continue;
+            bool edgeLeftOut = _unreachable.Contains(node) || (peer.Trouble >= 2 && _activation.Attempt > 3) || _ejected.Contains(node);
+            if (peer.Status is not null && !edgeLeftOut) _heard = _heard.With(node);
+            else if (!edgeLeftOut && !PassedActivateBound(peer)) waiting = true;
+        }
+        if (waiting) return;
+        if (_activation.IsForming && FormingMustWait()) return;
+        SetStage(RegroupStage.Close);
+    }
+
+    private bool PassedActivateBound(Peer peer)
+    {
+        if (_base is { } view)
+        {
+            Incarnation life = view.Find(peer.Node).Incarnation;
+            if (peer.Released == life && peer.Incarnation == life && !(peer.Status?.Has(StatusFlags.Leaving) ?? false)) return true;
+            if (peer.Incarnation > life && peer.CannotVote) return true;
+            if (peer.UnansweredSince != MonotonicTime.MaxValue && peer.UnansweredSends > _options.ActivateTicks && _now - peer.UnansweredSince >= ActivateBound) return true;
+        }
+        MonotonicTime bound = _activationStartedAt + ActivateBound;
+        if (_now >= bound && _retransmissions >= _options.ActivateTicks) return true;
+        WakeAt(bound);
+        return false;
+    }
+
+    /// <summary>Stage 2 ends when all known nodes report the same closed set and all rows are known. Rows are relayed.</summary>
+    private void EvaluateClose()
+    {
+        TakeRows();
+        NodeSet closed = _heard, todo = closed;
+        while (!todo.IsEmpty)
+        {
+            NodeId node = todo.Lowest;
+            todo = todo.Without(node);
+            if (!_rows.TryGetValue(node, out ConnectivityRow? row)) continue;
+            NodeSet added = (row.Heard & Participants) - closed;
+            closed |= added;
+            todo |= added;
+        }
+        if (closed != _closed)
+        {
+            _closed = closed;
+            _statusDirty = true;
+        }
+        foreach (NodeId node in _closed)
+        {
+            if (node == _self) continue;
+            if (_rows.TryGetValue(node, out ConnectivityRow? row) && row.Closed == _closed) continue;
+            if (_now - _stageStartedAt >= StageBound)
+            {
+                Blame(node);
+                RaiseAttempt(RegroupCause.Contradiction);
+            }
+            else WakeAt(_stageStartedAt + StageBound);
+            return;
+        }
+        SetStage(RegroupStage.Prune);
+        BeginPrune();
+    }
+
+    private void TakeRows()
+    {
+        foreach (Peer peer in _peerList)
+        {
+            if (peer.Status is not { } status) continue;
+            if (status.Stage >= RegroupStage.Close) _rows[peer.Node] = new ConnectivityRow(peer.Node, peer.Incarnation, status.Heard, status.Closed, status.Flags);
+            foreach (ConnectivityRow row in status.Rows)
+            {
+                if (row.Node == _self || Find(row.Node) is not { } owner || owner.Status?.Stage >= RegroupStage.Close) continue;
+                if (_rows.TryGetValue(row.Node, out ConnectivityRow? known) && known.Closed.Count >= row.Closed.Count) continue;
+                _rows[row.Node] = row;
+                _statusDirty = true;
+            }
+        }
+    }
+
+    private void Blame(NodeId node)
+    {
+        if (Find(node) is { } peer) peer.Trouble++;
+    }
+
+    private bool Silent(NodeId node)
+    {
+        if (node == _self || Find(node) is not { } peer) return false;
+        MonotonicTime since = MonotonicTime.Max(peer.StatusAt, _activationStartedAt);
+        TimeSpan bound = peer.TripwireLost ? ActivateBound : StageBound;
+        if (_now - since >= bound) return true;
+        WakeAt(since + bound);
+        return false;
+    }
+
+    private void CheckHaltDeadline()
+    {
+        TimeSpan arbitration = _options.HasWitness && _options.Rule.UsesWitness ? _options.ArbitrationTimeout : TimeSpan.Zero;
+        MonotonicTime deadline = _deadlineBase + ActivateBound + _timing.LossPeriod + arbitration + 2 * StageBound;
+        if (_now < deadline)
+        {
+            if (IsMember) WakeAt(deadline);
+            return;
+        }
+        if (Phase == NodePhase.Leaving) GoDown();
+        else if (IsMember) Halt(HaltCode.NoQuorum, $"no view came into force after epoch {InForceId.Epoch} within the halt deadline; heard {_heard} of {Participants}");
+        else if (_voting) StopVoting();
+    }
+
+    private DropReason OnStatus(in MessageHeader header, Peer peer, StatusMessage status)
+    {
+        See(status.HighestEpochSeen);
+        peer.StoreId = status.StoreId;
+        ActivationId id = status.Activation;
+        if (IsMember)
+        {
+            if (id.IsForming)
+            {
+                NoteStarter(peer, status.StoredInForce?.Id ?? ViewId.None, status);
+                return DropReason.None;
+            }
+            // An incident that ended in the view in force here: the sender is in stage 4 to 6 of it.
+            if (header.InForce == InForceId && id.Epoch < InForceId.Epoch) return OnCleanUpStatus(in header, peer, status);
+            if (id.Epoch != InForceId.Epoch) return DropReason.StaleActivation;
+            if (!_inForce!.Contains(peer.Node)) return DropReason.NotMember;
+        }
+        else if (id.IsForming)
+        {
+            if (Phase != NodePhase.Starting || _voting) return DropReason.NotMember;
+        }
+        else
+        {
+            if (Phase != NodePhase.Starting || !MayVoteIn(in header, id)) return DropReason.NotMember;
+            if (!_voting || id > _activation)
+            {
+                if (id <= _lastVoted) return DropReason.StaleActivation;
+                BeginVoting(id);
+            }
+        }
+
+        bool regrouping = _stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune;
+        ActivationId current = regrouping || !IsMember ? _activation : new ActivationId(InForceId.Epoch, _highestAttempt);
+        if (id > current) EnterActivation(id, RegroupCause.PeerActivated);
+        else if (id < current || !regrouping)
+        {
+            if (regrouping) SendStatus(peer);
+            return DropReason.StaleActivation;
+        }
+        if (header.Sequence <= peer.StatusSequence) return DropReason.None;
+
+        bool late = _stage != RegroupStage.Activate && peer.Status is null && !_closed.Contains(peer.Node) && !_rows.ContainsKey(peer.Node);
+        peer.Status = status;
+        peer.StatusInForce = header.InForce;
+        peer.StatusSequence = header.Sequence;
+        peer.StatusAt = _now;
+        TakeTestimony(peer, status);
+        if (late && _stage == RegroupStage.Prune && NobodyDecides)
+        {
+            RaiseAttempt(RegroupCause.LateNode);
+            return DropReason.None;
+        }
+        return late ? DropReason.LateForActivation : DropReason.None;
+    }
+
+    /// <summary>Leases that are over, nodes being ejected: facts about lives of the base view, relayed.</summary>
+    private void TakeTestimony(Peer peer, StatusMessage status)
+    {
+        if (_base is not { } view) return;
+        if (status.Has(StatusFlags.Leaving) && view.Contains(peer.Node, peer.Incarnation)) peer.Released = peer.Incarnation;
+        foreach (NodeId node in status.Released)
+            if (Find(node) is { } released && view.Contains(node)) released.Released = view.Find(node).Incarnation;
+        if (!(status.Ejected - _ejected).IsEmpty)
+        {
+            _ejected |= status.Ejected;
+            _statusDirty = true;
+        }
+    }
+
+    /// <summary>A peer in stage 4 or later of the incident that brought the view in force here.</summary>
+    private DropReason OnCleanUpStatus(in MessageHeader header, Peer peer, StatusMessage status)
+    {
+        if (!_inForce!.Contains(peer.Node)) return DropReason.NotMember;
+        if (header.Sequence <= peer.StatusSequence) return DropReason.None;
+        peer.Status = status;
+        peer.StatusInForce = header.InForce;
+        peer.StatusSequence = header.Sequence;
+        peer.StatusAt = _now;
+        if (InRegroup && _activation != status.Activation && _stage < RegroupStage.CleanUp1) return DropReason.StaleActivation;
+        // Done here: whoever still waits in stage 4 or 5 is told so.
+        if (!InRegroup && status.Stage < RegroupStage.Stabilised)
+            Send(peer, BuildStatus() with { Activation = status.Activation, Stage = RegroupStage.Stabilised }, WantsAcknowledgement(peer) ? HeaderFlags.AckRequested : HeaderFlags.None);
+        return DropReason.None;
+    }
+
+    private void BroadcastStatus()
+    {
+        _statusDirty = false;
+        if (!InRegroup) return;
+        if (_writing is not null && _writeActivation != _activation)
+        {
+            // Say nothing new before the write is done, but do not fall silent.
+            foreach (NodeId node in Participants)
+                if (Find(node) is { } waiting && _now - waiting.LastSentAt >= RetryAfter) Send(waiting, null);
+            return;
+        }
+        StatusMessage body = BuildStatus();
+        NodeSet targets = _stage >= RegroupStage.CleanUp1 ? _inForce!.Nodes : Participants;
+        foreach (NodeId node in targets)
+        {
+            if (Find(node) is not { } peer) continue;
+            Send(peer, body, _stage >= RegroupStage.CleanUp1 && WantsAcknowledgement(peer) ? HeaderFlags.AckRequested : HeaderFlags.None);
+        }
+    }
+
+    private void SendStatus(Peer peer)
+    {
+        if (_writing is not null && _writeActivation != _activation) return;
+        if (_now - peer.LastNudgeAt < _timing.ClockPeriod / 8) return;
+        peer.LastNudgeAt = _now;
+        Send(peer, BuildStatus());
+    }
+
+    private StatusMessage BuildStatus()
+    {
+        StatusFlags flags = StatusFlags.None;
+        if (_state.IsEmpty) flags |= StatusFlags.StoreEmpty;
+        if (Phase == NodePhase.Leaving) flags |= StatusFlags.Leaving;
+        if (_voting) flags |= StatusFlags.Restarted;
+        if (_options.StoreLocked) flags |= StatusFlags.StoreLocked;
+        if (!_regroupAllowed) flags |= StatusFlags.RegroupNotAllowed;
+        if (!CallbacksDone) flags |= StatusFlags.InCallback;
+        if (_stageDone) flags |= StatusFlags.StageDone;
+        if (_decision is { } decision && IsDurable(decision.View)) flags |= StatusFlags.Persisted;
+        if (_leasesExpired) flags |= StatusFlags.LeasesExpired;
+        NodeSet released = default;
+        if (_base is { } view)
+            foreach (Peer peer in _peerList)
+                if (peer.Released != Incarnation.None && view.Contains(peer.Node) && peer.Released == view.Find(peer.Node).Incarnation) released = released.With(peer.Node);
+        return new StatusMessage(
+            _activation, _stage, flags, _heard, _closed, RelayedRows(), IsMember ? null : _durable.InForce, NewerPending(), HighestSeen,
+            _state.HighestEpochPersisted, _state.StoreId, _configurationHash, _decision ?? _seenDecision, _arbitrationFailures, _ejected, released);
+    }
+
+    private ImmutableArray<ClusterView> NewerPending()
+        => _state.InForceId == InForceId || _inForce is null ? _state.Pending : [.. _state.Pending.Where(view => view.Epoch > InForceId.Epoch)];
+
+    /// <summary>Rows are relayed only when somebody known is deaf to somebody known.</summary>
+    private ImmutableArray<ConnectivityRow> RelayedRows()
+    {
+        if (_stage < RegroupStage.Close || _stage > RegroupStage.Prune) return [];
+        bool complete = _closed.IsSubsetOf(_heard);
+        foreach (ConnectivityRow row in _rows.Values)
+        {
+            if (complete) complete = _closed.IsSubsetOf(row.Heard);
+            if (!complete) break;
+        }
+        return complete ? [] : [.. _rows.Values.OrderBy(static row => row.Node)];
+    }
+
+    /// <summary>The view is on disk as being in force: it counts from here on. What follows is stage 4, a join, or farewell.</summary>
+    private void EnterView(ClusterView view)
+    {
+        ClusterView? former = _inForce;
+        bool wasJoin = _decision?.View.Id != view.Id && !_adoptIncident && (Phase == NodePhase.Joining || !InRegroup);
+        if (!view.Contains(_self, _state.Incarnation))
+        {
+            // Only a leaver (or a removed node that took part as a voter) gets here.
+            if (Phase == NodePhase.Leaving) Linger(view);
+            else Halt(HaltCode.Removed, $"view {view} is in force without this node");
+            return;
+        }
+        _inForce = view;
+        _timing = view.Timing;
+        _highestAttempt = 0;
+        _lapsed = false;
+        _leaseDirty = true;
+        foreach (ClusterMember member in view.Members)
+        {
+            if (Find(member.Node) is not { } peer) continue;
+            if (peer.Incarnation < member.Incarnation) peer.BeginLife(member.Incarnation);
+            if (former is null || !former.Contains(member.Node, member.Incarnation)) peer.LastHeard = _now;
+        }
+        Log($"{view} in force");
+        _effects.ViewInForce(view, _activation);
+        if (Phase is NodePhase.Starting or NodePhase.Joining) Phase = NodePhase.Member;
+        _voting = false;
+        if (wasJoin) EnterJoinedView(view, former);
+        else
+        {
+            _adoptIncident = false;
+            SetStage(RegroupStage.CleanUp1);
+            _leaseOpen = Phase == NodePhase.Member && RemovedSinceInstalled.IsEmpty;
+            foreach (NodeId node in RemovedSinceInstalled - _cleanedUp1) Enqueue(CallbackKind.MsgCleanup1, node);
+            _cleanedUp1 |= RemovedSinceInstalled;
+            if (Phase == NodePhase.Leaving) EnterActivation(new ActivationId(view.Epoch, 1), RegroupCause.Leave);
+        }
+        CheckSilence();
+    }
+
+    private NodeSet RemovedSinceInstalled
+    {
+        get
+        {
+            NodeSet removed = default;
+            if (Installed is not { } installed || _inForce is not { } view) return removed;
+            foreach (ClusterMember member in installed.Members)
+                if (!view.Contains(member.Node, member.Incarnation)) removed = removed.With(member.Node);
+            return removed;
+        }
+    }
+
+    /// <summary>Stage 4: clean-up 1 done, lease valid in the new epoch, I/O resumed; then wait for the others.</summary>
+    private void EvaluateCleanUp1()
+    {
+        if (!_stageDone)
+        {
+            if (!CallbacksDone) return;
+            if (_ioHeld || Lease.ValidUntil <= _now)
+            {
+                if (!_leaseOpen)
+                {
+                    _leaseOpen = true;
+                    _leaseDirty = true;
+                    UpdateLease();
+                }
+                if (Lease.ValidUntil <= _now) return;
+                ResumeIO();
+                if (!CallbacksDone) return;
+            }
+            _stageDone = true;
+            _statusDirty = true;
+        }
+        if (!AllReport(RegroupStage.CleanUp1)) return;
+        SetStage(RegroupStage.CleanUp2);
+        if (!RemovedSinceInstalled.IsEmpty && !_cleanedUp2)
+        {
+            _cleanedUp2 = true;
+            Enqueue(CallbackKind.MsgCleanup2, nodes: RemovedSinceInstalled);
+        }
+    }
+
+    private void EvaluateCleanUp2()
+    {
+        if (!_stageDone)
+        {
+            if (!CallbacksDone) return;
+            _stageDone = true;
+            _statusDirty = true;
+        }
+        if (!AllReport(RegroupStage.CleanUp2)) return;
+        SetStage(RegroupStage.Stabilised);
+        AnnounceInstalled();
+    }
+
+    private bool AllReport(RegroupStage stage)
+    {
+        foreach (NodeId node in _inForce!.Nodes)
+        {
+            if (Find(node) is not { } peer) continue;
+            if (peer.Status is not { } status || peer.StatusInForce != InForceId) return false;
+            if (status.Stage < stage || (status.Stage == stage && !status.Has(StatusFlags.StageDone))) return false;
+        }
+        return true;
+    }
+
+    private void AnnounceInstalled()
+    {
+        ClusterView view = _inForce!;
+        ClusterView? former = Installed;
+        NodeSet down = default, up = default;
+        if (former is not null)
+            foreach (ClusterMember member in former.Members)
+                if (!view.Contains(member.Node, member.Incarnation)) down = down.With(member.Node);
+        if (former is null && _joinedExisting) up = NodeSet.Of(_self);
+        else foreach (ClusterMember member in view.Members)
+            if (former is null || !former.Contains(member.Node, member.Incarnation)) up = up.With(member.Node);
+        Installed = view;
+        _cleanedUp1 = default;
+        _cleanedUp2 = false;
+        Enqueue(CallbackKind.ClusterInfoChanged, view: view);
+        if (!down.IsEmpty) Enqueue(CallbackKind.NodesDown, nodes: down);
+        foreach (NodeId node in down) Enqueue(CallbackKind.NodeDown, node);
+        foreach (NodeId node in up) Enqueue(CallbackKind.NodeUp, node);
+    }
+
+    private void EvaluateStabilised()
+    {
+        if (!CallbacksDone) return;
+        FinishInstall();
+        _statusDirty = true;
+        BroadcastStatus();
+        _stage = RegroupStage.None;
+        _effects.StageEntered(_activation, RegroupStage.None, _cause);
+        _ejected = _unreachable = default;
+        CheckSilence();
+        AcquireIdleWitness();
+        if (Phase == NodePhase.Leaving) StartRegroup(RegroupCause.Leave);
+    }
+
+    private void FinishInstall()
+    {
+        Log($"{Installed} installed");
+        _effects.ViewInstalled(Installed!, _activation);
+        _regroupAllowed = true;
+        if (_startRequest is { } start) _effects.CompleteRequest(start, MembershipStatus.Ok, null);
+        _startRequest = null;
+        foreach (RequestId request in _regroupRequests) _effects.CompleteRequest(request, MembershipStatus.Ok, null);
+        _regroupRequests.Clear();
+        for (int i = _ejectRequests.Count - 1; i >= 0; i--)
+        {
+            if (Installed!.Contains(_ejectRequests[i].Node)) continue;
+            _effects.CompleteRequest(_ejectRequests[i].Request, MembershipStatus.Ok, null);
+            _ejectRequests.RemoveAt(i);
+        }
+    }
+}

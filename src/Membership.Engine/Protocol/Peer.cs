@@ -1,0 +1,105 @@
+// What this node knows of one other node: its life, what was sent to it and acknowledged by it, what was heard
+// from it and acknowledged to it, and its latest regroup status.
+namespace Membership.Engine.Protocol;
+
+internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime start)
+{
+    private const int RingSize = 64;
+
+    private readonly (ulong Sequence, MonotonicTime SentAt, ViewId View)[] _ring = new (ulong, MonotonicTime, ViewId)[RingSize];
+
+    public NodeId Node { get; } = node;
+
+    /// <summary>Its configured weight.</summary>
+    public int Votes { get; } = votes;
+
+    /// <summary>The newest life this node accepts messages from.</summary>
+    public Incarnation Incarnation;
+
+    /// <summary>The store of that life, when it said so (0 = unknown).</summary>
+    public long StoreId;
+
+    /// <summary>That life is starting and cannot vote in a regroup of the view in force.</summary>
+    public bool CannotVote;
+
+    // Sending: our sequence numbers to it and when each was sent.
+    public ulong LastSequence;
+    public MonotonicTime LastSentAt = MonotonicTime.MinValue;
+    public MonotonicTime LastPingAt = MonotonicTime.MinValue;
+
+    /// <summary>First transmission that nothing has come back for; MaxValue = none outstanding.</summary>
+    public MonotonicTime UnansweredSince = MonotonicTime.MaxValue;
+    public int UnansweredSends;
+
+    // Acknowledged by it: the newest of our send times it has acknowledged under AckedView.
+    public MonotonicTime AckedSentAt = MonotonicTime.MinValue;
+    public ViewId AckedView;
+
+    /// <summary>Until when it owns the witness, measured from the send time of our acknowledged message.</summary>
+    public MonotonicTime WitnessUntil = MonotonicTime.MinValue;
+
+    /// <summary>Until when its last claim of the witness stands, for choosing the decider only.</summary>
+    public MonotonicTime OwnerClaimUntil = MonotonicTime.MinValue;
+
+    // Heard from it.
+    public MonotonicTime LastHeard = start;
+    public readonly MonotonicTime[] LastHeardOnPath = Enumerable.Repeat(start, paths).ToArray();
+    public ulong HeardSequence;
+
+    /// <summary>It said that it hears this life of ours.</summary>
+    public MonotonicTime HeardByAt = MonotonicTime.MinValue;
+
+    // Acknowledged to it: its highest sequence number received under AckableView, and when we last let it count on us.
+    public ulong AckableSequence;
+    public ViewId AckableView;
+
+    /// <summary>When a message that this node acknowledged was last received; a starting node counts from its start (design 3.4).</summary>
+    public MonotonicTime LastAcked = start;
+
+    /// <summary>The life whose lease is known to be over (clean leave, acknowledged poison, restart with lock, crash evidence).</summary>
+    public Incarnation Released;
+
+    public bool TripwireLost;
+
+    /// <summary>How often this node's silence raised an attempt in the current incident.</summary>
+    public int Trouble;
+
+    // Regroup: the newest status of that life.
+    public StatusMessage? Status;
+    public ViewId StatusInForce;
+    public ulong StatusSequence;
+    public MonotonicTime StatusAt = MonotonicTime.MinValue;
+
+    public MonotonicTime LastPoisonAt = MonotonicTime.MinValue;
+    public MonotonicTime LastNudgeAt = MonotonicTime.MinValue;
+
+    public ulong RecordSend(MonotonicTime now, ViewId view)
+    {
+        LastSequence++;
+        _ring[LastSequence % RingSize] = (LastSequence, now, view);
+        LastSentAt = now;
+        return LastSequence;
+    }
+
+    /// <summary>When the message with this number was sent under <paramref name="view"/>; false when unknown or sent under another.</summary>
+    public bool TryGetSendTime(ulong sequence, ViewId view, bool anyView, out MonotonicTime sentAt)
+    {
+        ref readonly var entry = ref _ring[sequence % RingSize];
+        sentAt = entry.SentAt;
+        return sequence != 0 && entry.Sequence == sequence && (anyView || entry.View == view);
+    }
+
+    /// <summary>Another life answers under this number from now on; what the old one acknowledged no longer counts.</summary>
+    public void BeginLife(Incarnation incarnation)
+    {
+        Incarnation = incarnation;
+        StoreId = 0;
+        CannotVote = false;
+        AckedSentAt = WitnessUntil = OwnerClaimUntil = HeardByAt = MonotonicTime.MinValue;
+        HeardSequence = AckableSequence = StatusSequence = 0;
+        AckedView = AckableView = StatusInForce = ViewId.None;
+        Status = null;
+        StatusAt = MonotonicTime.MinValue;
+        TripwireLost = false;
+    }
+}
