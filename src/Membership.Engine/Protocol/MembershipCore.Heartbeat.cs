@@ -128,6 +128,7 @@ internal sealed partial class MembershipCore
 
         if (_lingering is { } last && header.InForce == last.Id) NoteFarewell(peer);
         TakeAcknowledgement(in header, peer);
+        if (body is PoisonMessage poison) return OnPoison(peer, poison);
 
         if (header.InForce.Epoch != InForceId.Epoch && header.InForce != ViewId.None && Phase != NodePhase.Joining)
         {
@@ -262,7 +263,6 @@ internal sealed partial class MembershipCore
             case JoinPrepareMessage prepare: return OnJoinPrepare(in header, peer, prepare);
             case JoinPreparedMessage prepared: return OnJoinPrepared(peer, prepared);
             case JoinFailedMessage failed: return OnJoinFailed(peer, failed);
-            case PoisonMessage poison: return OnPoison(peer, poison);
             case PoisonAcknowledgedMessage acknowledged: return OnPoisonAcknowledged(peer, acknowledged);
             default: return DropReason.UnexpectedKind;
         }

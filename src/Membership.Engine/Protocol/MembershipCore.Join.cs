@@ -154,7 +154,7 @@ internal sealed partial class MembershipCore
     // ---- members ----
 
     /// <summary>What a starting node says about its disk: proof of a view in force, and whether it could vote.</summary>
-    private void NoteStarter(Peer peer, ViewId stored, StatusMessage? _)
+    private void NoteStarter(Peer peer, ViewId stored)
     {
         if (!IsMember) return;
         if (stored.Epoch > InForceId.Epoch) ProveInForce(stored);
@@ -172,7 +172,7 @@ internal sealed partial class MembershipCore
             return Refuse(peer, $"protocol version {petition.ProtocolVersion} cannot join a cluster of version {ProtocolVersion}; install the same major version on every node");
         if (petition.ConfigurationHash != _configurationHash)
             return Refuse(peer, "its configured nodes, weights, policy or tie-breaker differ from the cluster's; give every node the same Nodes list");
-        NoteStarter(peer, petition.StoredInForce, null);
+        NoteStarter(peer, petition.StoredInForce);
         if (view.Contains(peer.Node))
         {
             Send(peer, new PetitionReplyMessage(MembershipStatus.Already, view.Coordinator, Incarnation.None, "the former life is still in the view"));

@@ -254,13 +254,13 @@ internal sealed partial class MembershipCore
         ActivationId id = status.Activation;
         if (IsMember)
         {
-            if (id.IsForming)
-            {
-                NoteStarter(peer, status.StoredInForce?.Id ?? ViewId.None, status);
-                return DropReason.None;
-            }
             // An incident that ended in the view in force here: the sender is in stage 4 to 6 of it.
             if (header.InForce == InForceId && id.Epoch < InForceId.Epoch) return OnCleanUpStatus(in header, peer, status);
+            if (id.IsForming)
+            {
+                NoteStarter(peer, status.StoredInForce?.Id ?? ViewId.None);
+                return DropReason.None;
+            }
             if (id.Epoch != InForceId.Epoch) return DropReason.StaleActivation;
             if (!_inForce!.Contains(peer.Node)) return DropReason.NotMember;
         }

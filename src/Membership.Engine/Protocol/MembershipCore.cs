@@ -111,6 +111,7 @@ internal sealed partial class MembershipCore
         Phase = NodePhase.Starting;
         _startedAt = now;
         _nextTick = now + _timing.ClockPeriod;
+        EnterActivation(new ActivationId(Epoch.None, ++_formingAttempt), RegroupCause.Forming);
         BeginNewLife(_state.Incarnation.Next);
         End();
     }
@@ -125,6 +126,7 @@ internal sealed partial class MembershipCore
             if (_nextTick <= _now) _nextTick = _now + _timing.ClockPeriod;
             OnClockPeriod();
         }
+        else if (_now >= _silenceCheckAt) CheckSilence();
         End();
     }
 
