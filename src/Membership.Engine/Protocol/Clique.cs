@@ -25,27 +25,31 @@ internal sealed class Clique
 
     /// <summary>Finds the heaviest clique.</summary>
     /// <param name="nodes">The nodes of the matrix.</param>
-    /// <param name="edge">Whether both directions between two nodes work.</param>
+    /// <param name="heard">A node's row: whom it heard. An edge counts only if both directions work.</param>
+    /// <param name="oneWayCounts">Planted defect: one direction is enough.</param>
     /// <param name="votes">The weight of a node.</param>
     /// <param name="owner">The quorum owner, or none.</param>
     /// <param name="voters">Nodes that only vote; a set with more real members is preferred.</param>
-    public static NodeSet Heaviest(NodeSet nodes, Func<NodeId, NodeId, bool> edge, Func<NodeId, int> votes, NodeId owner, NodeSet voters)
+    public static NodeSet Heaviest(NodeSet nodes, Func<NodeId, NodeSet> heard, bool oneWayCounts, Func<NodeId, int> votes, NodeId owner, NodeSet voters)
     {
         var search = new Clique(votes, owner, voters);
         NodeSet troubled = default;
-        foreach (NodeId a in nodes)
+        foreach (NodeId listener in nodes)
         {
-            NodeSet missing = default;
-            foreach (NodeId b in nodes)
-                if (a != b && !edge(a, b)) missing = missing.With(b);
-            if (missing.IsEmpty) continue;
-            search._missing[a] = missing;
-            troubled = troubled.With(a);
+            foreach (NodeId speaker in (nodes - heard(listener)).Without(listener))
+            {
+                if (oneWayCounts && heard(speaker).Contains(listener)) continue;
+                search.Miss(listener, speaker);
+                search.Miss(speaker, listener);
+                troubled = troubled.With(listener).With(speaker);
+            }
         }
         if (troubled.IsEmpty) return nodes;
         search.Explore(nodes - troubled, troubled);
         return search._best;
     }
+
+    private void Miss(NodeId from, NodeId to) => _missing[from] = _missing.GetValueOrDefault(from).With(to);
 
     private (int Votes, int Owner, int Members, int Count) KeyOf(NodeSet set)
     {

@@ -53,8 +53,8 @@ internal sealed partial class MembershipCore
           | (_voting ? StatusFlags.Restarted : 0) | (_regroupAllowed ? 0 : StatusFlags.RegroupNotAllowed)
         : Find(node)?.Status?.Flags ?? (_rows.TryGetValue(node, out ConnectivityRow? row) ? row.Flags : 0);
 
-    private bool Hears(NodeId listener, NodeId speaker)
-        => listener == _self ? _heard.Contains(speaker) : _rows.TryGetValue(listener, out ConnectivityRow? row) && row.Heard.Contains(speaker);
+    private NodeSet RowOf(NodeId listener)
+        => listener == _self ? _heard : _rows.TryGetValue(listener, out ConnectivityRow? row) ? row.Heard : default;
 
     /// <summary>The matrix is complete and the same everywhere: find the clique and who in it decides.</summary>
     private void BeginPrune()
@@ -64,14 +64,15 @@ internal sealed partial class MembershipCore
             nodes = NodeSet.From(nodes.Where(node => (FlagsOf(node) & StatusFlags.StoreEmpty) == 0));
         _voters = NodeSet.From(nodes.Where(node => (FlagsOf(node) & (StatusFlags.Leaving | StatusFlags.Restarted)) != 0));
         _cliqueOwner = QuorumOwner(_now);
-        bool oneWay = Defect(PlantedDefects.OneWayEdgeCounts);
         _clique = Clique.Heaviest(
             nodes,
-            (a, b) => Hears(a, b) && Hears(b, a) || oneWay && (Hears(a, b) || Hears(b, a)),
+            RowOf,
+            Defect(PlantedDefects.OneWayEdgeCounts),
             node => _base is { } view ? view.Find(node).Votes : node == _self ? SelfVotes : Find(node)?.Votes ?? 0,
             _cliqueOwner,
             _voters);
         _voters &= _clique;
+        _decisionHeard = true;
     }
 
     private int SelfVotes => _options.Nodes.First(node => node.Node == _self).Votes;
@@ -95,7 +96,8 @@ internal sealed partial class MembershipCore
 
     private void EvaluatePrune()
     {
-        if (_decision is null || Defect(PlantedDefects.AcceptTwoDecisions)) LookForDecision();
+        if (_decisionHeard && (_decision is null || Defect(PlantedDefects.AcceptTwoDecisions))) LookForDecision();
+        _decisionHeard = false;
         if (_stage != RegroupStage.Prune) return;
         if (_decision is null)
         {
@@ -107,17 +109,12 @@ internal sealed partial class MembershipCore
         NodeSet inside = decision.View.Nodes | decision.Voters;
         UpdateLeasesExpired(decision);
         bool ready = IsDurable(decision.View) && _leasesExpired;
+        if (ready && StillMissing(Find(_waitingFor) is { } hint && inside.Contains(_waitingFor) && !HasReported(hint, decision))) return;
+        _patienceUntil = _now + _timing.ClockPeriod / 2;
         foreach (NodeId node in inside)
         {
-            if (Find(node) is not { } peer) continue;
-            if (peer.Status?.Decision is { } theirs && theirs.View.Id != decision.View.Id && !Defect(PlantedDefects.AcceptTwoDecisions))
-            {
-                RaiseAttempt(RegroupCause.Contradiction);
-                return;
-            }
-            bool reported = peer.Status is { } status && status.Decision?.View.Id == decision.View.Id && status.Has(StatusFlags.Persisted)
-                && (status.Has(StatusFlags.LeasesExpired) || Defect(PlantedDefects.NoWaitForOtherSurvivors));
-            if (reported) continue;
+            if (Find(node) is not { } peer || HasReported(peer, decision)) continue;
+            if (ready) _waitingFor = node;
             ready = false;
             if (!Silent(node) && _now - _decidedAt < _timing.LossPeriod + 2 * StageBound) continue;
             Blame(node);
@@ -127,6 +124,20 @@ internal sealed partial class MembershipCore
         if (ready) PutInForce(decision.View);
         else WakeAt(_decidedAt + _timing.LossPeriod + 2 * StageBound);
     }
+
+    private bool HasReported(Peer peer, Decision decision)
+        => peer.Status is { } status && status.Decision?.View.Id == decision.View.Id && status.Has(StatusFlags.Persisted)
+           && (status.Has(StatusFlags.LeasesExpired) || Defect(PlantedDefects.NoWaitForOtherSurvivors));
+
+    /// <summary>Two decisions in one activation are a contradiction: everybody starts over.</summary>
+    private bool Contradicts(StatusMessage status)
+        => _stage == RegroupStage.Prune && _decision is { } mine && status.Decision is { } theirs && theirs.View.Id != mine.View.Id
+           && (mine.View.Nodes | mine.Voters).Overlaps(theirs.View.Nodes | theirs.Voters) && !Defect(PlantedDefects.AcceptTwoDecisions);
+
+    // Who was missing last: while that one is, a new status of another cannot complete the stage.
+    private NodeId _waitingFor;
+    private MonotonicTime _patienceUntil = MonotonicTime.MinValue;
+    private bool _decisionHeard;
 
     private void EvaluateUndecided()
     {

@@ -187,7 +187,8 @@ internal sealed partial class MembershipCore
             bool sameStore = store == view.Find(peer.Node).StoreId;
             bool locked = body switch { PetitionMessage petition => petition.StoreLocked, StatusMessage status => status.Has(StatusFlags.StoreLocked), _ => false };
             peer.BeginLife(header.FromIncarnation);
-            if (sameStore && (locked || Defect(PlantedDefects.NoWaitAfterRestart))) peer.Released = old;
+            _patienceUntil = MonotonicTime.MinValue;
+            if (sameStore && (locked || Defect(PlantedDefects.NoWaitAfterRestart))) Release(peer, old);
             Log($"node {peer.Node} restarted as life {peer.Incarnation}{(peer.Released == old ? ", its old life is over" : "")}");
             StartRegroup(RegroupCause.Restarted);
             return DropReason.None;
@@ -253,6 +254,7 @@ internal sealed partial class MembershipCore
 
     private DropReason Dispatch(in MessageHeader header, Peer peer, MessageBody body)
     {
+        if (_lingering is not null) return DropReason.Stopped;
         switch (body)
         {
             case StatusMessage status: return OnStatus(in header, peer, status);
@@ -282,14 +284,13 @@ internal sealed partial class MembershipCore
 
     private DropReason OnPoisonAcknowledged(Peer peer, PoisonAcknowledgedMessage acknowledged)
     {
-        peer.Released = acknowledged.Target;
+        Release(peer, acknowledged.Target);
         for (int i = _ejectRequests.Count - 1; i >= 0; i--)
         {
             if (_ejectRequests[i].Node != peer.Node) continue;
             _effects.CompleteRequest(_ejectRequests[i].Request, MembershipStatus.Ok, null);
             _ejectRequests.RemoveAt(i);
         }
-        _statusDirty |= InRegroup;
         return DropReason.None;
     }
 

@@ -160,6 +160,7 @@ internal sealed partial class MembershipCore
         if (stored.Epoch > InForceId.Epoch) ProveInForce(stored);
         if (!_inForce!.Contains(peer.Node)) return;
         peer.CannotVote = stored != InForceId;
+        if (peer.CannotVote) _patienceUntil = MonotonicTime.MinValue;
         if (peer.Incarnation > _inForce.Find(peer.Node).Incarnation) StartRegroup(RegroupCause.Restarted);
     }
 

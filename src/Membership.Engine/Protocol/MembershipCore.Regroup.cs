@@ -40,7 +40,7 @@ internal sealed partial class MembershipCore
     /// <summary>A member has a reason to regroup. Inside stages 1 to 3 the running incident will see it.</summary>
     private void StartRegroup(RegroupCause cause)
     {
-        if (Phase is not (NodePhase.Member or NodePhase.Leaving) || _inForce is null) return;
+        if (Phase is not (NodePhase.Member or NodePhase.Leaving) || _inForce is null || _lingering is not null) return;
         if (_stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune) return;
         EnterActivation(new ActivationId(InForceId.Epoch, _highestAttempt + 1), cause);
     }
@@ -73,6 +73,7 @@ internal sealed partial class MembershipCore
         _retransmissions = 0;
         _heard = _closed = default;
         _rows.Clear();
+        _rowsChanged = true;
         ResetDecision();
         AbandonJoin();
         foreach (Peer peer in _peerList)
@@ -96,6 +97,8 @@ internal sealed partial class MembershipCore
         _stageStartedAt = _now;
         _stageDone = false;
         _statusDirty = true;
+        _waitingFor = NodeId.Invalid;
+        _patienceUntil = MonotonicTime.MinValue;
         _effects.StageEntered(_activation, stage, _cause);
     }
 
@@ -138,18 +141,34 @@ internal sealed partial class MembershipCore
     /// <summary>Stage 1 ends when all are heard, or have been silent for the activate bound; silence before the incident counts.</summary>
     private void EvaluateActivate()
     {
-        _heard = default(NodeSet).With(_self);
-        bool waiting = !CallbacksDone;
+        if (!CallbacksDone) return;
+        if (StillMissing(Find(_waitingFor) is { Status: null })) return;
+        NodeSet heard = default(NodeSet).With(_self);
         foreach (NodeId node in Participants)
         {
             if (Find(node) is not { } peer) continue;
             bool edgeLeftOut = _unreachable.Contains(node) || (peer.Trouble >= 2 && _activation.Attempt > 3) || _ejected.Contains(node);
-            if (peer.Status is not null && !edgeLeftOut) _heard = _heard.With(node);
-            else if (!edgeLeftOut && !PassedActivateBound(peer)) waiting = true;
+            if (peer.Status is not null && !edgeLeftOut) heard = heard.With(node);
+            else if (!edgeLeftOut && !PassedActivateBound(peer))
+            {
+                _waitingFor = node;
+                _patienceUntil = _stageWakeup == MonotonicTime.MaxValue ? MonotonicTime.MinValue : MonotonicTime.Min(_stageWakeup, _nextTick);
+                return;
+            }
         }
-        if (waiting) return;
+        _heard = heard;
         if (_activation.IsForming && FormingMustWait()) return;
         SetStage(RegroupStage.Close);
+        foreach (Peer peer in _peerList)
+            if (peer.Status is { } status) TakeRows(peer, status);
+    }
+
+    /// <summary>While the one that was missing last still is, and no bound has passed, another's status cannot complete the stage.</summary>
+    private bool StillMissing(bool missing)
+    {
+        if (_now >= _patienceUntil || !missing) return false;
+        WakeAt(_patienceUntil);
+        return true;
     }
 
     private bool PassedActivateBound(Peer peer)
@@ -170,7 +189,31 @@ internal sealed partial class MembershipCore
     /// <summary>Stage 2 ends when all known nodes report the same closed set and all rows are known. Rows are relayed.</summary>
     private void EvaluateClose()
     {
-        TakeRows();
+        if (_rowsChanged) CloseOverRows();
+        if (StillMissing(_closed.Contains(_waitingFor) && !Agrees(_waitingFor))) return;
+        foreach (NodeId node in _closed)
+        {
+            if (node == _self || Agrees(node)) continue;
+            MonotonicTime bound = _stageStartedAt + StageBound;
+            (_waitingFor, _patienceUntil) = (node, bound);
+            if (_now >= bound)
+            {
+                Blame(node);
+                RaiseAttempt(RegroupCause.Contradiction);
+            }
+            else WakeAt(bound);
+            return;
+        }
+        SetStage(RegroupStage.Prune);
+        BeginPrune();
+    }
+
+    private bool Agrees(NodeId node) => _rows.TryGetValue(node, out ConnectivityRow? row) && row.Closed == _closed;
+
+    /// <summary>Whoever was heard by somebody in the set before that one froze its row is in the set.</summary>
+    private void CloseOverRows()
+    {
+        _rowsChanged = false;
         NodeSet closed = _heard, todo = closed;
         while (!todo.IsEmpty)
         {
@@ -181,42 +224,30 @@ internal sealed partial class MembershipCore
             closed |= added;
             todo |= added;
         }
-        if (closed != _closed)
-        {
-            _closed = closed;
-            _statusDirty = true;
-        }
-        foreach (NodeId node in _closed)
-        {
-            if (node == _self) continue;
-            if (_rows.TryGetValue(node, out ConnectivityRow? row) && row.Closed == _closed) continue;
-            if (_now - _stageStartedAt >= StageBound)
-            {
-                Blame(node);
-                RaiseAttempt(RegroupCause.Contradiction);
-            }
-            else WakeAt(_stageStartedAt + StageBound);
-            return;
-        }
-        SetStage(RegroupStage.Prune);
-        BeginPrune();
+        if (closed == _closed) return;
+        _closed = closed;
+        _statusDirty = true;
     }
 
-    private void TakeRows()
+    private void TakeRows(Peer peer, StatusMessage status)
     {
-        foreach (Peer peer in _peerList)
+        if (_stage < RegroupStage.Close) return;
+        if (status.Stage >= RegroupStage.Close && (!_rows.TryGetValue(peer.Node, out ConnectivityRow? own) || own.Heard != status.Heard || own.Closed != status.Closed || own.Flags != status.Flags))
         {
-            if (peer.Status is not { } status) continue;
-            if (status.Stage >= RegroupStage.Close) _rows[peer.Node] = new ConnectivityRow(peer.Node, peer.Incarnation, status.Heard, status.Closed, status.Flags);
-            foreach (ConnectivityRow row in status.Rows)
-            {
-                if (row.Node == _self || Find(row.Node) is not { } owner || owner.Status?.Stage >= RegroupStage.Close) continue;
-                if (_rows.TryGetValue(row.Node, out ConnectivityRow? known) && known.Closed.Count >= row.Closed.Count) continue;
-                _rows[row.Node] = row;
-                _statusDirty = true;
-            }
+            _rows[peer.Node] = new ConnectivityRow(peer.Node, peer.Incarnation, status.Heard, status.Closed, status.Flags);
+            _rowsChanged = true;
+        }
+        foreach (ConnectivityRow row in status.Rows)
+        {
+            if (row.Node == _self || Find(row.Node) is not { } owner || owner.Status?.Stage >= RegroupStage.Close) continue;
+            if (_rows.TryGetValue(row.Node, out ConnectivityRow? known) && known.Closed.Count >= row.Closed.Count) continue;
+            _rows[row.Node] = row;
+            _rowsChanged = true;
+            _statusDirty = true;
         }
     }
+
+    private bool _rowsChanged;
 
     private void Blame(NodeId node)
     {
@@ -294,6 +325,13 @@ internal sealed partial class MembershipCore
         peer.StatusSequence = header.Sequence;
         peer.StatusAt = _now;
         TakeTestimony(peer, status);
+        TakeRows(peer, status);
+        _decisionHeard |= status.Decision is not null;
+        if (Contradicts(status))
+        {
+            RaiseAttempt(RegroupCause.Contradiction);
+            return DropReason.None;
+        }
         if (late && _stage == RegroupStage.Prune && NobodyDecides)
         {
             RaiseAttempt(RegroupCause.LateNode);
@@ -306,14 +344,23 @@ internal sealed partial class MembershipCore
     private void TakeTestimony(Peer peer, StatusMessage status)
     {
         if (_base is not { } view) return;
-        if (status.Has(StatusFlags.Leaving) && view.Contains(peer.Node, peer.Incarnation)) peer.Released = peer.Incarnation;
+        if (status.Has(StatusFlags.Leaving) && view.Contains(peer.Node, peer.Incarnation)) Release(peer, peer.Incarnation);
         foreach (NodeId node in status.Released)
-            if (Find(node) is { } released && view.Contains(node)) released.Released = view.Find(node).Incarnation;
+            if (Find(node) is { } released && view.Contains(node)) Release(released, view.Find(node).Incarnation);
         if (!(status.Ejected - _ejected).IsEmpty)
         {
             _ejected |= status.Ejected;
             _statusDirty = true;
         }
+    }
+
+    /// <summary>The lease of this life is known to be over: nobody waits for it any more.</summary>
+    private void Release(Peer peer, Incarnation life)
+    {
+        if (peer.Released == life) return;
+        peer.Released = life;
+        _patienceUntil = MonotonicTime.MinValue;
+        _statusDirty |= InRegroup;
     }
 
     /// <summary>A peer in stage 4 or later of the incident that brought the view in force here.</summary>
@@ -494,14 +541,19 @@ internal sealed partial class MembershipCore
 
     private bool AllReport(RegroupStage stage)
     {
+        if (Find(_waitingFor) is { } hint && _inForce!.Contains(_waitingFor) && !Reports(hint, stage)) return false;
         foreach (NodeId node in _inForce!.Nodes)
         {
-            if (Find(node) is not { } peer) continue;
-            if (peer.Status is not { } status || peer.StatusInForce != InForceId) return false;
-            if (status.Stage < stage || (status.Stage == stage && !status.Has(StatusFlags.StageDone))) return false;
+            if (Find(node) is not { } peer || Reports(peer, stage)) continue;
+            _waitingFor = node;
+            return false;
         }
         return true;
     }
+
+    private bool Reports(Peer peer, RegroupStage stage)
+        => peer.Status is { } status && peer.StatusInForce == InForceId
+           && (status.Stage > stage || (status.Stage == stage && status.Has(StatusFlags.StageDone)));
 
     private void AnnounceInstalled()
     {

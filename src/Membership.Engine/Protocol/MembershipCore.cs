@@ -171,9 +171,8 @@ internal sealed partial class MembershipCore
         if (!Begin(now)) return;
         if (_options.TrustConnectionRefused && Find(node) is { } peer && peer.Incarnation == incarnation && IsMember && _inForce!.Contains(node, incarnation))
         {
-            peer.Released = incarnation;
+            Release(peer, incarnation);
             StartRegroup(RegroupCause.TripwireLost);
-            _statusDirty |= InRegroup;
         }
         End();
     }
