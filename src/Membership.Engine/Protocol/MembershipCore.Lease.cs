@@ -119,6 +119,7 @@ internal sealed partial class MembershipCore
         if (Defect(PlantedDefects.LeaseIgnoresPending)) return true;
         foreach (ClusterView pending in _state.Pending)
             if (pending.Epoch > view.Epoch && !Quorum.Has(pending, group, witnessVote)) return false;
-        return true;
+        // A view whose in-force record is being written is promised like a pending one.
+        return _state.InForce is not { } next || next.Epoch <= view.Epoch || Quorum.Has(next, group, witnessVote);
     }
 }

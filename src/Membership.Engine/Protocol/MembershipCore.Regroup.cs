@@ -297,7 +297,8 @@ internal sealed partial class MembershipCore
         }
         else if (id.IsForming)
         {
-            if (Phase != NodePhase.Starting || _voting) return DropReason.NotMember;
+            // Whoever has formed already is a member: its view reaches this node as proof or by a join.
+            if (Phase != NodePhase.Starting || _voting || header.InForce != ViewId.None) return DropReason.NotMember;
         }
         else
         {
