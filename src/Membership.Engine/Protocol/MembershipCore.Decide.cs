@@ -286,7 +286,6 @@ internal sealed partial class MembershipCore
         bool first = newest is null && record.IsEmpty && testimonies.All(static testimony => testimony.Pending.IsEmpty);
         var known = new List<ClusterView>(record);
         foreach (Testimony testimony in testimonies) known.AddRange(testimony.Pending);
-        if (newest is null && !first) newest = known.MinBy(static view => view.Epoch);
         ClusterView current = newest ?? ConfiguredView();
 
         if (_activation.IsForming)
@@ -309,6 +308,10 @@ internal sealed partial class MembershipCore
         }
 
         NodeSet voting = _clique & current.Nodes;
+        // An empty store does not count while a view is known anywhere, be it only in the witness' record.
+        if (_activation.IsForming && !first)
+            foreach (Testimony testimony in testimonies)
+                if (testimony.Empty) voting = voting.Without(testimony.Node);
         NodeSet members = voting - _voters;
         var need = new List<ClusterView> { current };
         foreach (ClusterView view in known)
@@ -322,9 +325,11 @@ internal sealed partial class MembershipCore
         bool mustRead = _activation.IsForming && first && _options.HasWitness;
         bool force = _forceForm && _activation.IsForming;
         bool witnessVote = false;
-        if (mustRead || !need.TrueForAll(view => Quorum.Has(view, voting, false)))
+        bool enough = need.TrueForAll(view => Quorum.Has(view, voting, false));
+        if (mustRead && enough && _recordViews is not null) mustRead = false;
+        if (mustRead || !enough)
         {
-            bool possible = _options.HasWitness && (mustRead || need.TrueForAll(view => Quorum.Has(view, voting, true)));
+            bool possible = _options.HasWitness && need.TrueForAll(view => Quorum.Has(view, voting, true));
             if (!possible && !force)
             {
                 Stuck($"{voting} has no quorum over {string.Join(" and ", need.Where(view => !Quorum.Has(view, voting, _options.HasWitness)))}");
@@ -341,7 +346,7 @@ internal sealed partial class MembershipCore
                 FailArbitration("the witness was lost before the decision was made");
                 return;
             }
-            witnessVote = possible;
+            witnessVote = possible && !enough;
         }
         _stuck = false;
         Decide(current, known, members, testimonies, witnessVote, force);
