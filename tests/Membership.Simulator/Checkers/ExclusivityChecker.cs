@@ -1,0 +1,66 @@
+// Nobody serves twice (design 5): at no instant of virtual time does a node hold a valid published lease while a
+// view of a higher epoch that excludes this life of it is in force anywhere. A lease is an interval from its
+// publication to the instant its own clock passes ValidUntil, frozen processes included; so it is enough to look
+// when a lease is published and when a view comes into force, and each looks at all of the other kind.
+using Membership.Engine;
+using Membership.Engine.Protocol;
+using Membership.Simulator.World;
+
+namespace Membership.Simulator.Checkers;
+
+internal sealed class ExclusivityChecker(ClusterWorld world)
+{
+    private readonly HeldLease[] _leases = new HeldLease[world.Options.Nodes + 1];
+    private readonly List<ClusterView> _inForce = [];
+
+    private struct HeldLease
+    {
+        public SimProcess? Holder;
+        public Epoch Epoch;
+        public Incarnation Incarnation;
+        public long EndsAt;
+    }
+
+    public void LeasePublished(SimProcess process, in LeaseState lease)
+    {
+        ref HeldLease held = ref _leases[process.Number];
+        if (lease.Held || lease.ValidUntil <= process.LocalNow)
+        {
+            if (held.Holder == process) held = default;
+            return;
+        }
+        bool another = held.Holder != process || held.Epoch != lease.Epoch;
+        if (another)
+        {
+            held.Holder = process;
+            held.Epoch = lease.Epoch;
+            held.Incarnation = process.Incarnation;
+        }
+        held.EndsAt = process.Node.Clock.FirstInstantAt(lease.ValidUntil);
+        for (int i = _inForce.Count - 1; i >= 0; i--)
+        {
+            ClusterView view = _inForce[i];
+            if (view.Epoch > lease.Epoch && !view.Contains(new NodeId(process.Number), held.Incarnation))
+                world.Violate("exclusivity", $"node {process.Number} is given a lease of epoch {lease.Epoch} for {(held.EndsAt - world.Now) / 1e4:F1} ms "
+                    + $"while {view}, which excludes this life of it, is in force.");
+        }
+    }
+
+    public void ViewInForce(SimProcess process, ClusterView view)
+    {
+        if (!_inForce.Contains(view)) _inForce.Add(view);
+        for (int number = 1; number < _leases.Length; number++)
+        {
+            ref HeldLease held = ref _leases[number];
+            if (held.Holder is null || held.EndsAt <= world.Now || held.Epoch >= view.Epoch) continue;
+            if (view.Contains(new NodeId(number), held.Incarnation)) continue;
+            world.Violate("exclusivity", $"{view} comes into force at node {process.Number} while node {number}, which it excludes, holds a lease of epoch "
+                + $"{held.Epoch} for another {(held.EndsAt - world.Now) / 1e4:F1} ms{(held.Holder.Frozen ? " (frozen)" : "")}.");
+        }
+    }
+
+    public void ProcessEnded(SimProcess process)
+    {
+        if (_leases[process.Number].Holder == process) _leases[process.Number] = default;
+    }
+}

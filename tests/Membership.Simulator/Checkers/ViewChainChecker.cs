@@ -1,0 +1,103 @@
+// The views in force form one chain: one epoch is one membership for ever; a view is on the disk of each of its
+// members before it is in force anywhere; and whatever was in force, in order of epochs, each view has quorum over
+// the one before it, counted from the disks (who ever wrote it) and the witness' record, whichever came first in time.
+using System.Collections.Immutable;
+using Membership.Engine;
+using Membership.Engine.Protocol;
+using Membership.Simulator.World;
+
+namespace Membership.Simulator.Checkers;
+
+internal sealed class ViewChainChecker(ClusterWorld world)
+{
+    private readonly List<ClusterView> _inForce = []; // ascending by epoch
+    private readonly Dictionary<ViewId, NodeSet> _writtenBy = [];
+    private readonly HashSet<ViewId> _recorded = [];
+    private readonly StoredState?[] _lastSeen = new StoredState?[world.Options.Nodes + 1];
+    private readonly ClusterView _configured = ConfiguredSet(world.Options);
+
+    /// <summary>The view of the highest epoch that is in force anywhere, or null.</summary>
+    public ClusterView? Newest => _inForce.Count == 0 ? null : _inForce[^1];
+
+    public void FirstView(ClusterView view) => _inForce.Add(view);
+
+    public void Durable(int node, StoredState state)
+    {
+        // Most writes repeat what the disk held; only the views of a changed state are looked at.
+        if (ReferenceEquals(_lastSeen[node], state)) return;
+        _lastSeen[node] = state;
+        if (state.InForce is { } view) Written(node, view);
+        foreach (ClusterView pending in state.Pending) Written(node, pending);
+    }
+
+    public void RecordWritten(ImmutableArray<ClusterView> slot)
+    {
+        foreach (ClusterView view in slot) _recorded.Add(view.Id);
+    }
+
+    /// <summary>The in-force view of the next lower epoch, or null.</summary>
+    public ClusterView? Before(ClusterView view)
+    {
+        int index = _inForce.IndexOf(view);
+        return index > 0 ? _inForce[index - 1] : null;
+    }
+
+    /// <returns>True when this view is in force for the first time anywhere.</returns>
+    public bool ViewInForce(SimProcess process, ClusterView view)
+    {
+        if (!view.Contains(new NodeId(process.Number), process.Incarnation))
+            world.Violate("chain", $"node {process.Number} (incarnation {process.Incarnation.Value}) puts {view} in force, which does not contain this life of it.");
+        int place = _inForce.Count;
+        while (place > 0 && _inForce[place - 1].Epoch >= view.Epoch) place--;
+        if (place < _inForce.Count && _inForce[place].Epoch == view.Epoch)
+        {
+            if (_inForce[place].Id != view.Id)
+                world.Violate("chain", $"epoch {view.Epoch} is in force twice: {_inForce[place]} #{_inForce[place].Id.Hash >> 48:x4} and, at node {process.Number}, {view} #{view.Id.Hash >> 48:x4}.");
+            return false;
+        }
+        foreach (ClusterMember member in view.Members)
+        {
+            if (!WrittenBy(view).Contains(member.Node))
+                world.Violate("chain", $"{view} comes into force at node {process.Number} although it was never on the disk of its member {member.Node}.");
+        }
+        ClusterView before = place == 0 ? _configured : _inForce[place - 1];
+        Relate(before, view);
+        if (place < _inForce.Count) Relate(view, _inForce[place]);
+        _inForce.Insert(place, view);
+        CheckGrowth(view, place);
+        return true;
+    }
+
+    private void Relate(ClusterView old, ClusterView next)
+    {
+        NodeSet group = WrittenBy(next);
+        bool witness = _recorded.Contains(next.Id);
+        if (!QuorumAudit.HasQuorum(group, witness, old, world.Options.HasWitness))
+            world.Violate("chain", $"{next} is in force after {old}, but only {group & old.Nodes}{(witness ? " and the witness" : "")} promised it: no quorum over {old}.");
+    }
+
+    // A view lies inside some earlier view in force, plus at most one joiner.
+    private void CheckGrowth(ClusterView view, int place)
+    {
+        if (place == 0) return;
+        for (int i = place - 1; i >= 0; i--)
+            if ((view.Nodes - _inForce[i].Nodes).Count <= 1) return;
+        world.Violate("chain", $"{view} adds more than one node to every earlier view in force (newest: {_inForce[place - 1]}).");
+    }
+
+    private NodeSet WrittenBy(ClusterView view) => _writtenBy.TryGetValue(view.Id, out NodeSet nodes) ? nodes : default;
+
+    private void Written(int node, ClusterView view)
+    {
+        NodeSet nodes = WrittenBy(view);
+        var id = new NodeId(node);
+        if (!nodes.Contains(id)) _writtenBy[view.Id] = nodes.With(id);
+    }
+
+    private static ClusterView ConfiguredSet(WorldOptions options)
+    {
+        var members = ImmutableArray.CreateBuilder<ClusterMember>();
+        for (int i = 0; i < options.Nodes; i++) members.Add(new ClusterMember(new NodeId(i + 1), Incarnation.None, options.Votes[i], 0));
+        return new ClusterView(Epoch.None, members, options.Rule, options.Timing);
+    }
+}

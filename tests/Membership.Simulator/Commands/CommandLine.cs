@@ -1,0 +1,136 @@
+// What the user typed, checked: each wrong argument is answered with what was wrong and what to type instead.
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using Membership.Engine;
+using Membership.Engine.Protocol;
+using Membership.Simulator.Workload;
+
+namespace Membership.Simulator.Commands;
+
+internal sealed record CommandLine
+{
+    private const string Usage = """
+        eng/simulate --seeds 1..1000 [--nodes 2..9] [--policy NodeMajority|NodeAndWitnessMajority|WitnessOnly|TwoNodeWitness|all] [--focus F] [--jobs N] [--defect D]
+        eng/simulate --replay SEED [--trace] [--nodes ..] [--policy ..] [--focus F] [--defect D]
+        eng/simulate --defects all|D1,D2 [--budget SECONDS]
+        eng/simulate --scale 2,8,64,256,1024
+        eng/simulate --scenario FILE [--trace] [--defect D]
+        """;
+
+    public ulong FirstSeed { get; init; } = 1;
+
+    public ulong LastSeed { get; init; } = 100;
+
+    public ulong? Replay { get; init; }
+
+    public bool Trace { get; init; }
+
+    public int Jobs { get; init; } = 2;
+
+    public RunFilter Filter { get; init; } = new();
+
+    public IReadOnlyList<PlantedDefects>? Defects { get; init; }
+
+    public int BudgetSeconds { get; init; } = 300;
+
+    public IReadOnlyList<int>? Scale { get; init; }
+
+    public string? Scenario { get; init; }
+
+    public int Run()
+    {
+        if (Scale is { } sizes) return ScaleCommand.Run(sizes, Console.Out);
+        if (Defects is { } defects) return DefectsCommand.Run(defects, TimeSpan.FromSeconds(BudgetSeconds), Filter, Console.Out);
+        if (Scenario is { } file) return ScenarioCommand.Run(file, Filter.Defects, Trace, Console.Out);
+        if (Replay is { } seed) return SeedsCommand.Replay(seed, Filter, Trace, Console.Out);
+        return SeedsCommand.Run(FirstSeed, LastSeed, Filter, Jobs, Console.Out);
+    }
+
+    public static int Refuse(string error)
+    {
+        Console.Error.WriteLine(error);
+        Console.Error.WriteLine(Usage);
+        return 2;
+    }
+
+    public static bool TryParse(string[] args, [NotNullWhen(true)] out CommandLine? command, [NotNullWhen(false)] out string? error)
+    {
+        command = null;
+        var line = new CommandLine();
+        for (int i = 0; i < args.Length; i++)
+        {
+            string name = args[i];
+            if (name == "--trace")
+            {
+                line = line with { Trace = true };
+                continue;
+            }
+            if (i + 1 == args.Length)
+            {
+                error = $"{name} needs a value, or is not an option.";
+                return false;
+            }
+            CommandLine? next = line.With(name, args[++i]);
+            if (next is null)
+            {
+                error = $"{name} {args[i]}: not understood.";
+                return false;
+            }
+            line = next;
+        }
+        command = line;
+        error = null;
+        return true;
+    }
+
+    private CommandLine? With(string name, string value)
+    {
+        switch (name)
+        {
+            case "--seeds" when Range(value, out ulong first, out ulong last): return this with { FirstSeed = first, LastSeed = last };
+            case "--nodes" when Range(value, out ulong low, out ulong high) && low >= 1 && high <= 60:
+                return this with { Filter = Filter with { MinNodes = (int)low, MaxNodes = (int)high } };
+            case "--policy" when value == "all": return this with { Filter = Filter with { Policy = null } };
+            case "--policy" when Name(value, out QuorumPolicy policy): return this with { Filter = Filter with { Policy = policy } };
+            case "--focus" when Name(value, out FaultFocus focus): return this with { Filter = Filter with { Focus = focus } };
+            case "--defect" when Name(value, out PlantedDefects defect): return this with { Filter = Filter with { Defects = defect } };
+            case "--defects" when value == "all": return this with { Defects = [.. Enum.GetValues<PlantedDefects>().Where(static defect => defect != PlantedDefects.None)] };
+            case "--defects":
+                var defects = new List<PlantedDefects>();
+                foreach (string each in value.Split(','))
+                {
+                    if (!Name(each, out PlantedDefects named)) return null;
+                    defects.Add(named);
+                }
+                return this with { Defects = defects };
+            case "--replay" when ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong seed): return this with { Replay = seed };
+            case "--jobs" when Number(value, out int jobs) && jobs is >= 1 and <= 64: return this with { Jobs = jobs };
+            case "--budget" when Number(value, out int seconds): return this with { BudgetSeconds = seconds };
+            case "--scenario": return this with { Scenario = value };
+            case "--scale":
+                var sizes = new List<int>();
+                foreach (string each in value.Split(','))
+                {
+                    if (!Number(each, out int size) || size is < 2 or > NodeId.MaxValue) return null;
+                    sizes.Add(size);
+                }
+                return this with { Scale = sizes };
+            default: return null;
+        }
+    }
+
+    private static bool Name<T>(string value, out T parsed)
+        where T : struct, Enum
+        => Enum.TryParse(value, ignoreCase: true, out parsed) && Enum.IsDefined(parsed) && !char.IsDigit(value[0]);
+
+    private static bool Number(string value, out int number) => int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+
+    private static bool Range(string value, out ulong first, out ulong last)
+    {
+        int dots = value.IndexOf("..", StringComparison.Ordinal);
+        string left = dots < 0 ? value : value[..dots], right = dots < 0 ? value : value[(dots + 2)..];
+        last = 0;
+        return ulong.TryParse(left, NumberStyles.None, CultureInfo.InvariantCulture, out first)
+            && ulong.TryParse(right, NumberStyles.None, CultureInfo.InvariantCulture, out last) && first <= last;
+    }
+}

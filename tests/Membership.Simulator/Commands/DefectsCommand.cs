@@ -1,0 +1,67 @@
+// Takes one rule out at a time and looks for the first seed that a checker catches, each with the workload that
+// meets the missing rule most often; then with plain seeds.
+using System.Diagnostics;
+using Membership.Engine;
+using Membership.Engine.Protocol;
+using Membership.Simulator.Workload;
+
+namespace Membership.Simulator.Commands;
+
+internal static class DefectsCommand
+{
+    public static int Run(IReadOnlyList<PlantedDefects> defects, TimeSpan budget, RunFilter filter, TextWriter output)
+    {
+        int missed = 0;
+        foreach (PlantedDefects defect in defects)
+        {
+            long started = Stopwatch.GetTimestamp();
+            TimeSpan share = budget / defects.Count;
+            (ulong Seed, RunFilter Filter, string Checker)? caught = Search(defect, filter, share, started);
+            if (caught is { } found)
+            {
+                output.WriteLine($"defect={defect} seed={found.Seed} checker={found.Checker} after={Stopwatch.GetElapsedTime(started).TotalSeconds:F1}s "
+                    + $"replay: {SeedsCommand.ReplayLine(found.Seed, found.Filter)}");
+            }
+            else
+            {
+                missed++;
+                output.WriteLine($"defect={defect} seed=none checker=none after={Stopwatch.GetElapsedTime(started).TotalSeconds:F1}s");
+            }
+        }
+        output.WriteLine($"defects={defects.Count} caught={defects.Count - missed} missed={missed}");
+        return missed == 0 ? 0 : 1;
+    }
+
+    /// <summary>The workloads that lead to the place where the rule matters, best first.</summary>
+    public static RunFilter[] Workloads(PlantedDefects defect, RunFilter plain)
+    {
+        RunFilter With(FaultFocus focus, QuorumPolicy? policy = null, int minNodes = 3, int maxNodes = 5)
+            => plain with { Defects = defect, Focus = focus, Policy = policy, MinNodes = minNodes, MaxNodes = maxNodes };
+
+        return defect switch
+        {
+            PlantedDefects.RecordNotRead or PlantedDefects.RecordNotConfirmed or PlantedDefects.RemoveWithoutLeaseOfRecord =>
+                [With(FaultFocus.Witness, QuorumPolicy.NodeAndWitnessMajority, 4, 4), With(FaultFocus.Churn, QuorumPolicy.NodeAndWitnessMajority, 4, 4), With(FaultFocus.Moments, QuorumPolicy.NodeAndWitnessMajority, 2, 4)],
+            PlantedDefects.NoWaitAfterRestart => [With(FaultFocus.Crashes, QuorumPolicy.NodeMajority), With(FaultFocus.Churn), With(FaultFocus.Pauses)],
+            PlantedDefects.StaleArrivalTimes => [With(FaultFocus.Pauses, QuorumPolicy.NodeMajority), With(FaultFocus.Moments), With(FaultFocus.Partitions)],
+            PlantedDefects.JoinIgnoresPending or PlantedDefects.JoinSkipsJoinerLeaseWait => [With(FaultFocus.Moments), With(FaultFocus.Joins), With(FaultFocus.Churn)],
+            PlantedDefects.AcceptOldIncarnation or PlantedDefects.ObeyPoisonForFormerLife => [With(FaultFocus.Datagrams), With(FaultFocus.Joins), With(FaultFocus.Churn)],
+            PlantedDefects.OneWayEdgeCounts => [With(FaultFocus.Partitions), With(FaultFocus.Mixed)],
+            _ => [With(FaultFocus.Churn), With(FaultFocus.Moments), With(FaultFocus.Partitions), With(FaultFocus.Disks), With(FaultFocus.Pauses)],
+        };
+    }
+
+    private static (ulong Seed, RunFilter Filter, string Checker)? Search(PlantedDefects defect, RunFilter plain, TimeSpan share, long started)
+    {
+        RunFilter[] workloads = [.. Workloads(defect, plain), plain with { Defects = defect }];
+        for (ulong seed = 1; ; seed++)
+        {
+            foreach (RunFilter workload in workloads)
+            {
+                if (Stopwatch.GetElapsedTime(started) > share) return null;
+                SeedResult result = SeedRun.Run(seed, workload, trace: null);
+                if (result.Violation is { } violation) return (seed, workload, violation.Checker);
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+// A scenario script: the story of one incident as commands with the expected effects beside them. The language is
+// described in tests/Membership.Simulator.Tests/scenarios/README.md.
+using System.Globalization;
+using Membership.Engine;
+using Membership.Engine.Protocol;
+using Membership.Simulator.World;
+
+namespace Membership.Simulator.Scenarios;
+
+/// <param name="Line">1-based line in the file.</param>
+internal sealed record ScenarioStep(int Line, string Text, string[] Words);
+
+/// <summary>What must happen when a rule is taken out: a checker's violation, or (null) a failed expectation.</summary>
+internal sealed record MissingRule(PlantedDefects Defect, string? Checker);
+
+internal sealed record Scenario(string Name, WorldOptions Options, IReadOnlyList<ScenarioStep> Steps, IReadOnlyList<MissingRule> MissingRules, int Sweep)
+{
+    public static Scenario Parse(string name, string[] lines)
+    {
+        var steps = new List<ScenarioStep>();
+        var rules = new List<MissingRule>();
+        WorldOptions? options = null;
+        int sweep = 1;
+        for (int i = 0; i < lines.Length; i++)
+        {
+            string text = lines[i].Split('#')[0].Trim();
+            if (text.Length == 0) continue;
+            string[] words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            try
+            {
+                switch (words[0])
+                {
+                    case "cluster":
+                        options = ParseCluster(words);
+                        break;
+                    case "without":
+                        // without RULE expect violation CHECKER | without RULE expect failure
+                        rules.Add(new MissingRule(Enum.Parse<PlantedDefects>(words[1]), words[3] == "violation" ? words[4] : null));
+                        break;
+                    case "sweep":
+                        sweep = int.Parse(words[1], CultureInfo.InvariantCulture);
+                        break;
+                    default:
+                        steps.Add(new ScenarioStep(i + 1, text, words));
+                        break;
+                }
+            }
+            catch (Exception error) when (error is FormatException or ArgumentException or IndexOutOfRangeException)
+            {
+                throw new FormatException($"{name}.txt line {i + 1}: '{text}': {error.Message}", error);
+            }
+        }
+        return new Scenario(name, options ?? throw new FormatException($"{name}.txt: no 'cluster' line."), steps, rules, sweep);
+    }
+
+    /// <summary>E.g. 5s, 150ms, 2.5L, 3T.</summary>
+    public static long Duration(string text, WorldOptions options)
+    {
+        (long unit, int length) = text switch
+        {
+            _ when text.EndsWith("ms", StringComparison.Ordinal) => (Ticks.Millisecond, 2),
+            _ when text.EndsWith("us", StringComparison.Ordinal) => (Ticks.Microsecond, 2),
+            _ when text.EndsWith('s') => (Ticks.Second, 1),
+            _ when text.EndsWith('L') => (options.L, 1),
+            _ when text.EndsWith('T') => (options.T, 1),
+            _ => throw new FormatException($"'{text}' is not a duration (5s, 150ms, 2.5L, 3T)."),
+        };
+        return (long)(double.Parse(text[..^length], CultureInfo.InvariantCulture) * unit);
+    }
+
+    private static WorldOptions ParseCluster(string[] words)
+    {
+        int nodes = 3;
+        ulong seed = 1;
+        var policy = QuorumPolicy.NodeMajority;
+        var tieBreaker = TieBreaker.None;
+        bool pinned = false, evidence = false, drift = true, locked = true, supervised = false, fromView = true, bootstrap = true;
+        ClusterTiming timing = ClusterTiming.Local;
+        int[]? votes = null;
+        string? period = null;
+        for (int i = 1; i < words.Length; i++)
+        {
+            string[] pair = words[i].Split('=');
+            string value = pair.Length == 2 ? pair[1] : throw new FormatException($"'{words[i]}' is not name=value");
+            switch (pair[0])
+            {
+                case "nodes": nodes = int.Parse(value, CultureInfo.InvariantCulture); break;
+                case "seed": seed = ulong.Parse(value, CultureInfo.InvariantCulture); break;
+                case "policy": policy = Enum.Parse<QuorumPolicy>(value); break;
+                case "tiebreaker": tieBreaker = Enum.Parse<TieBreaker>(value); break;
+                case "timing": timing = value switch { "Local" => ClusterTiming.Local, "Lan" => ClusterTiming.Lan, "Default" => ClusterTiming.Default, _ => throw new FormatException(value) }; break;
+                case "votes": votes = [.. value.Split(',').Select(static each => int.Parse(each, CultureInfo.InvariantCulture))]; break;
+                case "start": fromView = value == "view" || (value == "empty" ? false : throw new FormatException(value)); break;
+                case "period": period = value; break;
+                case "pinned": pinned = value == "on"; break;
+                case "evidence": evidence = value == "on"; break;
+                case "drift": drift = value == "on"; break;
+                case "locked": locked = value == "on"; break;
+                case "supervised": supervised = value == "on"; break;
+                case "bootstrap": bootstrap = value == "on"; break;
+                default: throw new FormatException($"'{pair[0]}' is not a setting");
+            }
+        }
+        if (votes is null)
+        {
+            votes = new int[nodes];
+            Array.Fill(votes, 1);
+        }
+        var options = new WorldOptions
+        {
+            Seed = seed,
+            Votes = [.. votes],
+            Rule = new QuorumRule(policy, tieBreaker, pinned),
+            Timing = timing,
+            HasWitness = policy != QuorumPolicy.NodeMajority,
+            StartFromView = fromView,
+            ClocksDrift = drift,
+            TrustConnectionRefused = evidence,
+            StoreLocked = locked,
+            Supervised = supervised,
+            Bootstrap = bootstrap,
+            WitnessPeriod = timing.LossPeriod.Ticks,
+        };
+        return period is null ? options : options with { WitnessPeriod = Duration(period, options) };
+    }
+}

@@ -1,0 +1,189 @@
+// The effects of the core, carried out in the world: each is shown to the checkers, then scheduled. Nothing here
+// calls back into the core.
+using System.Collections.Immutable;
+using Membership.Engine;
+using Membership.Engine.Protocol;
+
+namespace Membership.Simulator.World;
+
+internal sealed partial class SimProcess : IProtocolEffects
+{
+    bool IProtocolEffects.JournalEnabled => _world.Trace.On;
+
+    void IProtocolEffects.Send(in MessageHeader header, int path, MessageBody? body)
+    {
+        if (NothingFollowsHalt("Send")) return;
+        if (header.OwnershipRemaining > TimeSpan.Zero) _world.Checkers.OwnershipClaimed(this, header.OwnershipRemaining);
+        _world.Network.Send(in header, path, body);
+    }
+
+    void IProtocolEffects.Persist(long id, StoredState state)
+    {
+        if (NothingFollowsHalt("Persist")) return;
+        _world.Trace.Mix(0x100 + Number);
+        _world.Checkers.WriteIssued(this, state);
+        Incarnation = state.Incarnation;
+        if (_world.Trace.On)
+        {
+            _world.Trace.Line(_world.Now, Number, $"writes: in force {state.InForce?.ToString() ?? "nothing"}, pending [{string.Join(" ", state.Pending)}], "
+                + $"incarnation {state.Incarnation.Value}, seen e{state.HighestEpochSeen.Value}");
+        }
+        long duration = Node.Disk.Begin(state, _world.Now);
+        bool fails = Node.Disk.FailNext;
+        Node.Disk.FailNext = false;
+        ref SimEvent done = ref _world.Queue.Push(_world.Now + duration);
+        done.Kind = EventKind.PersistDone;
+        done.Process = this;
+        done.Id = id;
+        done.Payload = fails ? null : state;
+        _world.Moment(this, Moment.Write);
+    }
+
+    void IProtocolEffects.InvokeCallback(in CallbackRequest callback)
+    {
+        if (NothingFollowsHalt("InvokeCallback")) return;
+        if (_world.Trace.On)
+        {
+            _world.Trace.Line(_world.Now, Number, callback.Kind switch
+            {
+                CallbackKind.MsgCleanup1 or CallbackKind.NodeDown or CallbackKind.NodeUp => $"calls {callback.Kind}({callback.Node})",
+                CallbackKind.MsgCleanup2 or CallbackKind.NodesDown => $"calls {callback.Kind}({callback.Nodes})",
+                CallbackKind.ClusterInfoChanged => $"calls {callback.Kind}({callback.View})",
+                _ => $"calls {callback.Kind}",
+            });
+        }
+        _world.Checkers.CallbackInvoked(this, in callback);
+        long duration = _world.Chance.Span(0, _world.Options.CallbackSpread);
+        if (Node.CallbackDelay > 0) duration += _world.Chance.Span(0, Node.CallbackDelay);
+        ref SimEvent done = ref _world.Queue.Push(_world.Now + duration + 1);
+        done.Kind = EventKind.CallbackDone;
+        done.Process = this;
+        done.Id = callback.Id;
+        _world.Moment(this, Moment.Callback);
+    }
+
+    void IProtocolEffects.Arbitrate(long id, TimeSpan timeout)
+    {
+        if (NothingFollowsHalt("Arbitrate")) return;
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, "challenges for the witness");
+        Arbiter.Arbitrate(id, timeout);
+        _world.Moment(this, Moment.Arbitration);
+    }
+
+    void IProtocolEffects.WriteWitnessRecord(long id, ImmutableArray<ClusterView> slot)
+    {
+        if (NothingFollowsHalt("WriteWitnessRecord")) return;
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, $"writes its slot of the witness record: [{string.Join(" ", slot)}]");
+        Arbiter.WriteSlot(id, slot);
+        _world.Moment(this, Moment.Arbitration);
+    }
+
+    void IProtocolEffects.ReleaseWitness()
+    {
+        if (NothingFollowsHalt("ReleaseWitness")) return;
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, "releases the witness");
+        Arbiter.Release();
+    }
+
+    void IProtocolEffects.CompleteRequest(RequestId request, MembershipStatus status, string? detail)
+    {
+        if (!_requests.Remove(request.Value, out RequestKind kind))
+        {
+            _world.Violate("contract", $"node {Number}: request {request.Value} was completed twice or never made.");
+            return;
+        }
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, $"{kind} completes: {status}{(detail is null ? "" : ", " + detail)}");
+        if (Halted) return;
+        switch (kind)
+        {
+            case RequestKind.Start when status == MembershipStatus.Ok:
+                Run(_world.Chance.Span(0, 20 * Ticks.Millisecond), () => AllowRegroup(true));
+                break;
+            case RequestKind.Start:
+                // The header: after a failed join the node must leave, then it may try again.
+                if (_world.Chance.Chance(0.3)) Run(_world.SupervisorDelay(), () => Node.Kill("its start failed", power: false));
+                else Run(Ticks.Millisecond, () => Call(now => Core.Leave(NewRequest(RequestKind.Leave), now)));
+                break;
+            case RequestKind.Leave:
+                Run(_world.SupervisorDelay(), () => Call(now => Core.Start(NewRequest(RequestKind.Start), _world.ForceForm, now)));
+                break;
+            case RequestKind.LeaveForGood:
+                Run(Ticks.Millisecond, () =>
+                {
+                    Node.StayDown = true;
+                    Node.Kill("it has left", power: false);
+                });
+                break;
+        }
+    }
+
+    void IProtocolEffects.PublishLease(in LeaseState lease)
+    {
+        if (NothingFollowsHalt("PublishLease")) return;
+        if (_world.Trace.On && (lease.Held || lease.ValidUntil == MonotonicTime.MinValue || lease.Epoch != PublishedLease.Epoch || PublishedLease.ValidUntil == MonotonicTime.MinValue))
+        {
+            _world.Trace.Line(_world.Now, Number, lease.ValidUntil > LocalNow
+                ? $"lease e{lease.Epoch} valid for {(lease.ValidUntil - LocalNow).TotalMilliseconds:F0} ms"
+                : $"lease e{lease.Epoch} {(lease.Held ? "held" : "lost")}");
+        }
+        PublishedLease = lease;
+        _world.Checkers.LeasePublished(this, in lease);
+    }
+
+    void IProtocolEffects.StageEntered(ActivationId activation, RegroupStage stage, RegroupCause cause)
+    {
+        if (NothingFollowsHalt("StageEntered")) return;
+        _world.Trace.Mix(0x200 + (long)stage * 16 + Number);
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, stage == RegroupStage.None ? $"regroup {activation} is over" : $"regroup {activation} stage {(int)stage} {stage} ({cause})");
+        _world.Checkers.StageEntered(this, activation, stage);
+        if (stage == RegroupStage.Activate) _world.Regroups++;
+        _world.Moment(this, stage == RegroupStage.Prune ? Moment.Prune : Moment.Stage);
+    }
+
+    void IProtocolEffects.ViewInForce(ClusterView view, ActivationId activation)
+    {
+        if (NothingFollowsHalt("ViewInForce")) return;
+        _world.Trace.Mix((long)view.Id.Hash);
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, $"view {view} #{view.Id.Hash >> 48:x4} is IN FORCE");
+        _world.Checkers.ViewInForce(this, view);
+        _world.Moment(this, Moment.InForce);
+    }
+
+    void IProtocolEffects.ViewInstalled(ClusterView view, ActivationId activation)
+    {
+        if (NothingFollowsHalt("ViewInstalled")) return;
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, $"view {view} is installed");
+        _world.Installs++;
+        _world.Checkers.ViewInstalled(this, view);
+    }
+
+    void IProtocolEffects.ProbeCrashEvidence(NodeId node, Incarnation incarnation) => _world.ProbeEvidence(this, node.Value, incarnation);
+
+    void IProtocolEffects.Halt(HaltCode code, string detail)
+    {
+        if (NothingFollowsHalt("Halt")) return;
+        if (PublishedLease.ValidUntil > LocalNow)
+            _world.Violate("contract", $"node {Number} halts ({code}) with its lease still published as valid.");
+        HaltedWith = code;
+        Node.LastHalt = code;
+        _world.Trace.Mix(0x300 + (long)code);
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, $"HALTS: {code}, {detail}");
+        _world.Checkers.NodeHalted(this, code);
+        if (code == HaltCode.InternalFault) _world.Violate("internal-fault", $"node {Number} halts: {detail}");
+        Run(Ticks.Millisecond, () => Node.Kill($"halted with {code}", power: false));
+    }
+
+    void IProtocolEffects.Dropped(DropReason reason, NodeId from) => _world.Drops++;
+
+    void IProtocolEffects.Journal(string line) => _world.Trace.Line(_world.Now, Number, "  . " + line);
+
+    /// <summary>What the host's lease object shows; a frozen process keeps showing it.</summary>
+    public LeaseState PublishedLease { get; private set; } = new(Epoch.None, MonotonicTime.MinValue, false);
+
+    private bool NothingFollowsHalt(string effect)
+    {
+        if (!Halted) return false;
+        _world.Violate("contract", $"node {Number}: {effect} follows Halt.");
+        return true;
+    }
+}

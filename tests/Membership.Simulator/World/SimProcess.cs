@@ -1,0 +1,263 @@
+// One life of a node: the real protocol core, stepped by events in virtual time. A frozen (SIGSTOP) process keeps
+// its published lease and queues its inputs, messages only up to the size of a socket buffer.
+using System.Collections.Immutable;
+using Membership.Engine;
+using Membership.Engine.Protocol;
+
+namespace Membership.Simulator.World;
+
+internal enum RequestKind
+{
+    Start,
+    Leave,
+    LeaveForGood,
+    Other,
+}
+
+internal sealed partial class SimProcess
+{
+    private const int SocketBuffer = 300;
+    private const int SpinLimit = 20_000;
+
+    private readonly ClusterWorld _world;
+    private readonly List<SimEvent> _frozen = [];
+    private readonly Dictionary<long, RequestKind> _requests = [];
+    private MonotonicTime _armedFor = MonotonicTime.MaxValue;
+    private MonotonicTime _lastLoop;
+    private long _armedAt = long.MaxValue;
+    private int _frozenMessages;
+    private int _spins;
+    private long _nextRequest;
+
+    public SimProcess(ClusterWorld world, SimNode node, int life)
+    {
+        _world = world;
+        Node = node;
+        Life = life;
+        Incarnation = node.Disk.Content.Incarnation;
+        Arbiter = new SimArbiter(world, this);
+    }
+
+    public SimNode Node { get; }
+
+    public int Number => Node.Number;
+
+    /// <summary>Counts the processes of this node; unlike the incarnation it never repeats, even on a new disk.</summary>
+    public int Life { get; }
+
+    public MembershipCore Core { get; private set; } = null!;
+
+    public SimArbiter Arbiter { get; }
+
+    public bool Alive { get; private set; } = true;
+
+    public bool Frozen { get; private set; }
+
+    public HaltCode HaltedWith { get; private set; }
+
+    public bool Halted => HaltedWith != HaltCode.None;
+
+    public Incarnation Incarnation { get; private set; }
+
+    public MonotonicTime LocalNow => Node.Clock.Local(_world.Now);
+
+    public void Boot()
+    {
+        MonotonicTime now = LocalNow;
+        _lastLoop = now;
+        Guard(() =>
+        {
+            Core = new MembershipCore(_world.Options.ForNode(Number, _world.Options.StoreLocked), Node.Disk.Content, this, now);
+            Core.Start(NewRequest(RequestKind.Start), _world.ForceForm, now);
+        });
+        if (Core is not null) AfterInput();
+    }
+
+    /// <summary>Ends this life: nothing it does or hears counts any more.</summary>
+    public void End()
+    {
+        Alive = false;
+        _frozen.Clear();
+        _world.Checkers.ProcessEnded(this);
+    }
+
+    public void Freeze()
+    {
+        if (!Frozen && _world.Trace.On) _world.Trace.Line(_world.Now, Number, "is frozen (SIGSTOP)");
+        Frozen = true;
+        _world.Health.TouchNode(Number);
+    }
+
+    public void Thaw()
+    {
+        if (!Frozen || !Alive) return;
+        Frozen = false;
+        _world.Health.TouchNode(Number);
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, $"runs on (SIGCONT) with {_frozen.Count} inputs waiting");
+        SimEvent[] waiting = [.. _frozen];
+        _frozen.Clear();
+        _frozenMessages = 0;
+        if (_world.Chance.Chance(0.5)) Tick();
+        for (int i = 0; i < waiting.Length && Alive; i++)
+        {
+            if (Frozen) _frozen.Add(waiting[i]);
+            else Step(ref waiting[i]);
+        }
+        if (Alive && !Frozen) Tick();
+    }
+
+    /// <summary>Runs something inside this process, now or when it is thawed.</summary>
+    public void Run(long delay, Action action)
+    {
+        ref SimEvent later = ref _world.Queue.Push(_world.Now + delay);
+        later.Kind = EventKind.Action;
+        later.Process = this;
+        later.Payload = action;
+    }
+
+    public void Handle(ref SimEvent input)
+    {
+        if (!Alive) return;
+        if (!Frozen)
+        {
+            Step(ref input);
+            return;
+        }
+        if (input.Kind == EventKind.Message && ++_frozenMessages > SocketBuffer)
+        {
+            _world.Health.TouchLink(input.Header.From.Value, Number);
+            return;
+        }
+        _frozen.Add(input);
+    }
+
+    public void Leave(bool forGood)
+    {
+        if (!Ready) return;
+        _world.Health.TouchNode(Number);
+        Call(now => Core.Leave(NewRequest(forGood ? RequestKind.LeaveForGood : RequestKind.Leave), now));
+    }
+
+    public void Eject(int node) => Call(now => Core.Eject(NewRequest(RequestKind.Other), new NodeId(node), now));
+
+    public void ForceRegroup() => Call(now => Core.ForceRegroup(NewRequest(RequestKind.Other), now));
+
+    public void ReportUnreachable(int node) => Call(now => Core.NodeUnreachable(new NodeId(node), now));
+
+    public void AllowRegroup(bool allowed) => Call(now => Core.SetRegroupAllowed(NewRequest(RequestKind.Other), allowed, now));
+
+    /// <summary>Hands a result of the witness to the core; in a frozen or dead process it waits or is lost by the caller's doing.</summary>
+    public void Call(Action<MonotonicTime> input)
+    {
+        if (!Ready) return;
+        MonotonicTime now = LocalNow;
+        Guard(() => input(now));
+        AfterInput();
+    }
+
+    private bool Ready => Alive && !Frozen && !Halted && Core is not null;
+
+    private RequestId NewRequest(RequestKind kind)
+    {
+        long id = ++_nextRequest;
+        _requests[id] = kind;
+        return new RequestId(id);
+    }
+
+    private void Step(ref SimEvent input)
+    {
+        if (input.Kind == EventKind.Action)
+        {
+            ((Action)input.Payload!)();
+            return;
+        }
+        if (Halted || Core is null) return;
+        MonotonicTime now = LocalNow;
+        try
+        {
+            switch (input.Kind)
+            {
+                case EventKind.Message:
+                    // The planted defect stamps an arrival with the time read before the wait for it.
+                    MonotonicTime stamp = (_world.Options.Defects & PlantedDefects.StaleArrivalTimes) != 0 ? _lastLoop : now;
+                    Core.Receive(in input.Header, input.Path, (MessageBody?)input.Payload, stamp);
+                    break;
+                case EventKind.Wake:
+                    if (input.Id != _armedAt) return;
+                    _armedAt = long.MaxValue;
+                    _armedFor = MonotonicTime.MaxValue;
+                    if (now >= Core.NextWakeup) Core.Tick(now);
+                    break;
+                case EventKind.PersistDone:
+                    Core.PersistCompleted(input.Id, input.Payload is not null, now);
+                    break;
+                case EventKind.CallbackDone:
+                    Core.CallbackCompleted(input.Id, now);
+                    break;
+                case EventKind.Tripwire:
+                    Core.TripwireLost(new NodeId(input.Node), new Incarnation(input.Id), now);
+                    break;
+                case EventKind.Evidence:
+                    Core.CrashEvidence(new NodeId(input.Node), new Incarnation(input.Id), now);
+                    break;
+                default:
+                    throw new InvalidOperationException($"Event kind {input.Kind} is not an input.");
+            }
+        }
+        catch (Exception error) when (error is not SimulatorException)
+        {
+            _world.Violate("exception", $"node {Number}: {error}");
+        }
+        _lastLoop = now;
+        AfterInput();
+    }
+
+    private void Tick()
+    {
+        if (Halted || Core is null || !Alive) return;
+        MonotonicTime now = LocalNow;
+        if (now < Core.NextWakeup) return;
+        Guard(() => Core.Tick(now));
+        _lastLoop = now;
+        AfterInput();
+    }
+
+    private void AfterInput()
+    {
+        if (Halted || !Alive) return;
+        MonotonicTime wanted = Core.NextWakeup;
+        if (wanted == _armedFor) return;
+        if (wanted > _armedFor) return; // the timer that is armed rings first and looks again
+        long instant = Node.Clock.FirstInstantAt(wanted);
+        if (instant == long.MaxValue) return;
+        if (instant <= _world.Now)
+        {
+            if (++_spins > SpinLimit)
+                _world.Violate("spin", $"node {Number}: the core asks for a tick in the past {SpinLimit} times in a row (stage {Core.Stage}, phase {Core.Phase}).");
+            instant = _world.Now + Ticks.Microsecond;
+        }
+        else if (instant > _world.Now + Ticks.Millisecond)
+        {
+            _spins = 0;
+        }
+        instant += _world.Chance.Span(0, _world.Options.SchedulingLag);
+        _armedFor = wanted;
+        _armedAt = instant;
+        ref SimEvent wake = ref _world.Queue.Push(instant);
+        wake.Kind = EventKind.Wake;
+        wake.Process = this;
+        wake.Id = instant;
+    }
+
+    private void Guard(Action input)
+    {
+        try
+        {
+            input();
+        }
+        catch (Exception error) when (error is not SimulatorException)
+        {
+            _world.Violate("exception", $"node {Number}: {error}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+// What a run's world is made of: the cluster's configuration and the character of its network, disks and witness
+// while nothing is wrong. Faults are not here; they come from the workload or from a scenario script.
+using System.Collections.Immutable;
+using Membership.Engine;
+using Membership.Engine.Protocol;
+
+namespace Membership.Simulator.World;
+
+/// <summary>Virtual time is counted in 100 ns ticks, like <see cref="MonotonicTime"/>.</summary>
+internal static class Ticks
+{
+    public const long Microsecond = 10;
+    public const long Millisecond = 10_000;
+    public const long Second = 10_000_000;
+}
+
+internal sealed record WorldOptions
+{
+    public required ulong Seed { get; init; }
+
+    public required ImmutableArray<int> Votes { get; init; }
+
+    public int Nodes => Votes.Length;
+
+    public required QuorumRule Rule { get; init; }
+
+    public ClusterTiming Timing { get; init; } = ClusterTiming.Local;
+
+    public bool HasWitness { get; init; }
+
+    public int Paths { get; init; } = 1;
+
+    /// <summary>May form with no view anywhere although there is no witness.</summary>
+    public bool Bootstrap { get; init; } = true;
+
+    public bool TrustConnectionRefused { get; init; }
+
+    /// <summary>A starting process holds the exclusive kernel lock of its store.</summary>
+    public bool StoreLocked { get; init; } = true;
+
+    /// <summary>All disks hold a first view with every node at the start (else they are empty).</summary>
+    public bool StartFromView { get; init; }
+
+    public PlantedDefects Defects { get; init; }
+
+    public double Rho { get; init; } = 0.01;
+
+    /// <summary>Nodes' clocks differ in rate by up to rho (else all run alike).</summary>
+    public bool ClocksDrift { get; init; } = true;
+
+    public long DelayMin { get; init; } = 50 * Ticks.Microsecond;
+
+    public long DelaySpread { get; init; } = 200 * Ticks.Microsecond;
+
+    /// <summary>Per mille of messages that take up to <see cref="SpikeDelay"/>.</summary>
+    public int SpikePerMille { get; init; }
+
+    public long SpikeDelay { get; init; } = 5 * Ticks.Millisecond;
+
+    public int LossPerMille { get; init; }
+
+    public int DuplicatePerMille { get; init; }
+
+    public long DiskMin { get; init; } = 100 * Ticks.Microsecond;
+
+    public long DiskSpread { get; init; } = 2 * Ticks.Millisecond;
+
+    public long CallbackSpread { get; init; } = Ticks.Millisecond;
+
+    /// <summary>How late a timer or a thread may be.</summary>
+    public long SchedulingLag { get; init; } = 200 * Ticks.Microsecond;
+
+    /// <summary>W: the witness' ownership period.</summary>
+    public long WitnessPeriod { get; init; } = Ticks.Second;
+
+    /// <summary>A halted, failed or crashed node is started again by a supervisor.</summary>
+    public bool Supervised { get; init; } = true;
+
+    /// <summary>L = R*S*T.</summary>
+    public long L => Timing.LossPeriod.Ticks;
+
+    public long T => Timing.ClockPeriod.Ticks;
+
+    public TimeSpan ArbitrationTimeout => TimeSpan.FromTicks(Math.Max(4 * WitnessPeriod, 4 * L));
+
+    public TimeSpan DiscoveryTime => TimeSpan.FromTicks(2 * L);
+
+    public TimeSpan JoinTimeout => TimeSpan.FromTicks(12 * L);
+
+    public TimeSpan CallbackLimit => TimeSpan.FromTicks(12 * L);
+
+    public TimeSpan PersistLimit => TimeSpan.FromTicks(6 * L);
+
+    public ProtocolOptions ForNode(int number, bool storeLocked)
+    {
+        var nodes = ImmutableArray.CreateBuilder<ConfiguredNode>(Nodes);
+        for (int i = 0; i < Nodes; i++) nodes.Add(new ConfiguredNode(new NodeId(i + 1), Votes[i]));
+        return new ProtocolOptions
+        {
+            Self = new NodeId(number),
+            Nodes = nodes.MoveToImmutable(),
+            Timing = Timing,
+            Rule = Rule,
+            ClockRateBound = Rho,
+            Paths = Paths,
+            ArbitrationTimeout = ArbitrationTimeout,
+            DiscoveryTime = DiscoveryTime,
+            JoinTimeout = JoinTimeout,
+            CallbackLimit = CallbackLimit,
+            PersistLimit = PersistLimit,
+            Bootstrap = Bootstrap,
+            HasWitness = HasWitness,
+            TrustConnectionRefused = TrustConnectionRefused,
+            StoreLocked = storeLocked,
+            Defects = Defects,
+        };
+    }
+
+    public override string ToString()
+    {
+        string text = $"nodes={Nodes} policy={Rule.Policy} tiebreaker={Rule.TieBreaker} pinned={Rule.WitnessPinned} votes={string.Join(",", Votes)} "
+            + $"T={T / Ticks.Millisecond}ms L={L / Ticks.Millisecond}ms W={(HasWitness ? WitnessPeriod / Ticks.Millisecond : 0)}ms paths={Paths} "
+            + $"loss={LossPerMille}/1000 duplicates={DuplicatePerMille}/1000 start={(StartFromView ? "from a view" : "empty")} evidence={TrustConnectionRefused}";
+        return Defects == PlantedDefects.None ? text : $"{text} defect={Defects}";
+    }
+}
