@@ -7,7 +7,7 @@ using Membership.Simulator.World;
 
 namespace Membership.Simulator.Scenarios;
 
-/// <param name="Line">1-based line in the file.</param>
+/// <summary>One command or expectation; lines count from 1.</summary>
 internal sealed record ScenarioStep(int Line, string Text, string[] Words);
 
 /// <summary>What must happen when a rule is taken out: a checker's violation, or (null) a failed expectation.</summary>

@@ -7,8 +7,7 @@ using Membership.Simulator.World;
 
 namespace Membership.Simulator.Scenarios;
 
-/// <param name="Failures">Expectations that did not hold, and violations nobody expected.</param>
-/// <param name="Violation">What a checker found.</param>
+/// <summary>Expectations that did not hold, what a checker found, and the fingerprint of the story.</summary>
 internal sealed record ScenarioResult(IReadOnlyList<string> Failures, Violation? Violation, ulong Hash);
 
 internal sealed partial class ScenarioRunner

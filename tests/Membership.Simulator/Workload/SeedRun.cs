@@ -5,10 +5,8 @@ using Membership.Simulator.World;
 
 namespace Membership.Simulator.Workload;
 
-/// <param name="Seed">The seed.</param>
-/// <param name="Violation">What a checker found, or null.</param>
-/// <param name="Elapsed">Real time the run took (for the rate only; nothing in the run depends on it).</param>
-/// <param name="Healed">Virtual time from the end of faults to the whole cluster, or -1.</param>
+/// <summary>The verdict on one seed.</summary>
+/// <remarks>Elapsed is real time, for the rate only: nothing in the run depends on it. Healed is the virtual time from the end of the faults to the whole cluster, or -1.</remarks>
 internal sealed record SeedResult(ulong Seed, Violation? Violation, long Events, long Regroups, long Installs, ulong Hash, TimeSpan Elapsed, long Healed, long HealBound);
 
 internal static class SeedRun
