@@ -1,5 +1,5 @@
-// The header's promises to the host, per process: I/O is held before stage 1 and resumed in stage 4; MsgCleanup1
-// once per removed node, ascending; MsgCleanup2 once with that set in stage 5; then cluster information changes
+// The header's promises to the host, per process: I/O is held before stage 1 ends and resumed in stage 4; MsgCleanup1
+// once per removed node and installed view, ascending; MsgCleanup2 once with that set in stage 5; then cluster information changes
 // before NodesDown(set), NodeDown ascending; one NodeUp for itself; one callback at a time; in every view it installs.
 using Membership.Engine;
 using Membership.Engine.Protocol;
@@ -31,15 +31,16 @@ internal sealed class CallbackOrderChecker(ClusterWorld world)
     public void StageEntered(SimProcess process, ActivationId activation, RegroupStage stage)
     {
         ref State state = ref Of(process);
-        if (stage == RegroupStage.Activate && !state.IoHeld && !activation.IsForming)
-            world.Violate("callbacks", $"node {process.Number} enters stage 1 of {activation} without HoldAllIO.");
-        if (stage == RegroupStage.CleanUp1)
-        {
-            state.CleanedUp1 = default;
-            state.CleanedUp2 = false;
-            state.LastCleaned = default;
-        }
-        if (stage > RegroupStage.Activate && stage != state.Stage + 1 && stage != state.Stage)
+        // A starting node has no I/O to hold, also when it votes in others' regroup as a restarted life.
+        // HoldAllIO may wait for a callback that is still running; the lease is over at once, and stage 1 does not end before the hold.
+        bool member = process.Core.Phase is NodePhase.Member or NodePhase.Leaving;
+        if (stage == RegroupStage.Activate && member && process.PublishedLease.ValidUntil > process.LocalNow)
+            world.Violate("callbacks", $"node {process.Number} enters stage 1 of {activation} with a valid lease.");
+        if (stage is RegroupStage.Close or RegroupStage.Prune && member && !state.IoHeld)
+            world.Violate("callbacks", $"node {process.Number} enters stage {stage} of {activation} without HoldAllIO.");
+        if (stage == RegroupStage.CleanUp1) state.LastCleaned = default;
+        // Proof that the view is in force elsewhere leads straight to stage 4.
+        if (stage > RegroupStage.Activate && stage != state.Stage + 1 && stage != state.Stage && stage != RegroupStage.CleanUp1)
             world.Violate("callbacks", $"node {process.Number} goes from stage {state.Stage} to {stage}.");
         state.Stage = stage;
         state.Activation = activation;
@@ -80,15 +81,17 @@ internal sealed class CallbackOrderChecker(ClusterWorld world)
                 state.IoHeld = false;
                 break;
             case CallbackKind.MsgCleanup1:
-                if (state.Stage != RegroupStage.CleanUp1) Fail(process, $"MsgCleanup1({callback.Node}) in stage {state.Stage}");
+                // What an abandoned incident had still to call is called before stage 1 of the next one ends.
+                if (state.Stage is not (RegroupStage.CleanUp1 or RegroupStage.Activate)) Fail(process, $"MsgCleanup1({callback.Node}) in stage {state.Stage}");
+                if (state.CleanedUp1.Contains(callback.Node)) Fail(process, $"MsgCleanup1({callback.Node}) twice for one installed view");
                 if (callback.Node <= state.LastCleaned) Fail(process, $"MsgCleanup1({callback.Node}) after MsgCleanup1({state.LastCleaned})");
                 if (!state.IoHeld) Fail(process, "MsgCleanup1 after ResumeAllIO");
                 state.LastCleaned = callback.Node;
                 state.CleanedUp1 = state.CleanedUp1.With(callback.Node);
                 break;
             case CallbackKind.MsgCleanup2:
-                if (state.Stage != RegroupStage.CleanUp2) Fail(process, $"MsgCleanup2 in stage {state.Stage}");
-                if (state.CleanedUp2) Fail(process, "MsgCleanup2 twice in one incident");
+                if (state.Stage is not (RegroupStage.CleanUp2 or RegroupStage.Activate)) Fail(process, $"MsgCleanup2 in stage {state.Stage}");
+                if (state.CleanedUp2) Fail(process, "MsgCleanup2 twice for one installed view");
                 if (callback.Nodes != state.CleanedUp1) Fail(process, $"MsgCleanup2({callback.Nodes}) but MsgCleanup1 was for {state.CleanedUp1}");
                 state.CleanedUp2 = true;
                 break;
@@ -96,6 +99,8 @@ internal sealed class CallbackOrderChecker(ClusterWorld world)
                 if (callback.View is not { } view || !view.Contains(new NodeId(process.Number))) Fail(process, $"ClusterInfoChanged({callback.View}) without this node");
                 else if (state.InForce?.Id != view.Id) Fail(process, $"ClusterInfoChanged({view}) but {state.InForce} is in force here");
                 state.Info = callback.View;
+                state.CleanedUp1 = default;
+                state.CleanedUp2 = false;
                 state.Down = default;
                 state.LastDown = default;
                 break;
@@ -116,6 +121,9 @@ internal sealed class CallbackOrderChecker(ClusterWorld world)
                 break;
         }
     }
+
+    /// <summary>The node has left the cluster within this process: a later start is a new beginning.</summary>
+    public void HasLeft(SimProcess process) => _states[process.Number] = new State { Process = process };
 
     public void ProcessEnded(SimProcess process)
     {

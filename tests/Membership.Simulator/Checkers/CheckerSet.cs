@@ -24,10 +24,15 @@ internal sealed class CheckerSet(ClusterWorld world)
 
     public void ViewInForce(SimProcess process, ClusterView view)
     {
-        bool first = _chain.ViewInForce(process, view);
-        if (first) _healthy.NewViewInForce(view, _chain.Before(view));
-        _exclusivity.ViewInForce(process, view);
+        _chain.ViewInForce(process, view);
         _callbacks.ViewInForce(process, view);
+    }
+
+    /// <summary>A view is in force for the first time, on the disk of this node.</summary>
+    public void InForceSomewhere(int node, ClusterView view)
+    {
+        _healthy.NewViewInForce(view, _chain.Before(view));
+        _exclusivity.ViewInForce(node, view);
     }
 
     public void ViewInstalled(SimProcess process, ClusterView view) => _callbacks.ViewInstalled(process, view);
@@ -51,6 +56,8 @@ internal sealed class CheckerSet(ClusterWorld world)
     public void OwnershipClaimed(SimProcess process, TimeSpan remaining) => _arbitration.Claimed(process, remaining);
 
     public void NodeHalted(SimProcess process, HaltCode code) => world.Health.TouchNode(process.Number);
+
+    public void HasLeft(SimProcess process) => _callbacks.HasLeft(process);
 
     public void ProcessEnded(SimProcess process)
     {

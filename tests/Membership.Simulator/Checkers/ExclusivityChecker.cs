@@ -46,7 +46,7 @@ internal sealed class ExclusivityChecker(ClusterWorld world)
         }
     }
 
-    public void ViewInForce(SimProcess process, ClusterView view)
+    public void ViewInForce(int node, ClusterView view)
     {
         if (!_inForce.Contains(view)) _inForce.Add(view);
         for (int number = 1; number < _leases.Length; number++)
@@ -54,7 +54,7 @@ internal sealed class ExclusivityChecker(ClusterWorld world)
             ref HeldLease held = ref _leases[number];
             if (held.Holder is null || held.EndsAt <= world.Now || held.Epoch >= view.Epoch) continue;
             if (view.Contains(new NodeId(number), held.Incarnation)) continue;
-            world.Violate("exclusivity", $"{view} comes into force at node {process.Number} while node {number}, which it excludes, holds a lease of epoch "
+            world.Violate("exclusivity", $"{view} comes into force at node {node} while node {number}, which it excludes, holds a lease of epoch "
                 + $"{held.Epoch} for another {(held.EndsAt - world.Now) / 1e4:F1} ms{(held.Holder.Frozen ? " (frozen)" : "")}.");
         }
     }

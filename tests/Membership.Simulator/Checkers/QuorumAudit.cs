@@ -19,6 +19,8 @@ internal static class QuorumAudit
             if (group.Contains(member.Node)) have += member.Votes;
         }
         if (have == 0 && total > 0) return false;
+        // All of the old view promised: nobody is left with a node vote for another successor.
+        if (old.Nodes.IsSubsetOf(group)) return true;
         bool witnessVotes = witnessConfigured && old.Rule.Policy switch
         {
             QuorumPolicy.NodeMajority => false,
@@ -26,13 +28,14 @@ internal static class QuorumAudit
             QuorumPolicy.NodeAndWitnessMajority => old.Rule.WitnessPinned || total % 2 == 0,
             _ => true,
         };
-        if (old.Rule.Policy == QuorumPolicy.WitnessOnly) return !witnessVotes ? have * 2 > total : witness || old.Nodes.IsSubsetOf(group);
+        if (old.Rule.Policy == QuorumPolicy.WitnessOnly) return witness;
         if (witnessVotes)
         {
             total++;
             if (witness) have++;
         }
         if (2 * have > total) return true;
-        return 2 * have == total && !witnessVotes && old.Rule.TieBreaker == TieBreaker.LowestNode && group.Contains(old.Nodes.Lowest);
+        // Exactly half with a pinned witness: still only one half holds the lowest number.
+        return 2 * have == total && old.Rule.TieBreaker == TieBreaker.LowestNode && group.Contains(old.Nodes.Lowest);
     }
 }

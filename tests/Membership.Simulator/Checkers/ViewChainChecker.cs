@@ -26,8 +26,11 @@ internal sealed class ViewChainChecker(ClusterWorld world)
         // Most writes repeat what the disk held; only the views of a changed state are looked at.
         if (ReferenceEquals(_lastSeen[node], state)) return;
         _lastSeen[node] = state;
-        if (state.InForce is { } view) Written(node, view);
         foreach (ClusterView pending in state.Pending) Written(node, pending);
+        if (state.InForce is not { } view) return;
+        Written(node, view);
+        if (_inForce.Count > 0 && _inForce[^1].Id == view.Id) return;
+        if (!_inForce.Contains(view)) Check(node, view);
     }
 
     public void RecordWritten(ImmutableArray<ClusterView> slot)
@@ -42,30 +45,36 @@ internal sealed class ViewChainChecker(ClusterWorld world)
         return index > 0 ? _inForce[index - 1] : null;
     }
 
-    /// <returns>True when this view is in force for the first time anywhere.</returns>
-    public bool ViewInForce(SimProcess process, ClusterView view)
+    /// <summary>A process serves under this view from now on.</summary>
+    public void ViewInForce(SimProcess process, ClusterView view)
     {
         if (!view.Contains(new NodeId(process.Number), process.Incarnation))
             world.Violate("chain", $"node {process.Number} (incarnation {process.Incarnation.Value}) puts {view} in force, which does not contain this life of it.");
+        Check(process.Number, view);
+    }
+
+    // In force on a disk is in force, also on that of a voter who is not in the view.
+    private void Check(int node, ClusterView view)
+    {
         int place = _inForce.Count;
         while (place > 0 && _inForce[place - 1].Epoch >= view.Epoch) place--;
         if (place < _inForce.Count && _inForce[place].Epoch == view.Epoch)
         {
             if (_inForce[place].Id != view.Id)
-                world.Violate("chain", $"epoch {view.Epoch} is in force twice: {_inForce[place]} #{_inForce[place].Id.Hash >> 48:x4} and, at node {process.Number}, {view} #{view.Id.Hash >> 48:x4}.");
-            return false;
+                world.Violate("chain", $"epoch {view.Epoch} is in force twice: {_inForce[place]} #{_inForce[place].Id.Hash >> 48:x4} and, at node {node}, {view} #{view.Id.Hash >> 48:x4}.");
+            return;
         }
         foreach (ClusterMember member in view.Members)
         {
             if (!WrittenBy(view).Contains(member.Node))
-                world.Violate("chain", $"{view} comes into force at node {process.Number} although it was never on the disk of its member {member.Node}.");
+                world.Violate("chain", $"{view} comes into force at node {node} although it was never on the disk of its member {member.Node}.");
         }
         ClusterView before = place == 0 ? _configured : _inForce[place - 1];
         Relate(before, view);
         if (place < _inForce.Count) Relate(view, _inForce[place]);
         _inForce.Insert(place, view);
         CheckGrowth(view, place);
-        return true;
+        world.Checkers.InForceSomewhere(node, view);
     }
 
     private void Relate(ClusterView old, ClusterView next)

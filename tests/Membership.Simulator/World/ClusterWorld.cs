@@ -216,12 +216,12 @@ internal sealed class ClusterWorld
         foreach (SimNode node in _nodes)
             members.Add(new ClusterMember(new NodeId(node.Number), new Incarnation(1), Options.Votes[node.Number - 1], node.Disk.Content.StoreId));
         var view = new ClusterView(new Epoch(1), members, Options.Rule, Options.Timing);
+        Checkers.FirstView(view);
         foreach (SimNode node in _nodes)
         {
             StoredState stored = node.Disk.Content.WithInForce(view) with { Incarnation = new Incarnation(1) };
             node.Disk.Preload(stored);
             Checkers.Durable(node.Number, stored);
         }
-        Checkers.FirstView(view);
     }
 }

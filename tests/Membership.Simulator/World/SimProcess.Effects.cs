@@ -94,6 +94,7 @@ internal sealed partial class SimProcess : IProtocolEffects
         }
         if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, $"{kind} completes: {status}{(detail is null ? "" : ", " + detail)}");
         if (Halted) return;
+        if (Core.Phase == NodePhase.Down) _world.Checkers.HasLeft(this);
         switch (kind)
         {
             case RequestKind.Start when status == MembershipStatus.Ok:
