@@ -174,12 +174,20 @@ internal sealed partial class SimProcess : IProtocolEffects
         Run(Ticks.Millisecond, () => Node.Kill($"halted with {code}", power: false));
     }
 
-    void IProtocolEffects.Dropped(DropReason reason, NodeId from) => _world.Drops++;
+    void IProtocolEffects.Dropped(DropReason reason, NodeId from)
+    {
+        _world.Drops++;
+        // The same reason over and over says nothing new.
+        if (_world.Trace.On && (reason, from) != _lastDrop) _world.Trace.Line(_world.Now, Number, $"  . drops a message from {from}: {reason}");
+        _lastDrop = (reason, from);
+    }
 
     void IProtocolEffects.Journal(string line) => _world.Trace.Line(_world.Now, Number, "  . " + line);
 
     /// <summary>What the host's lease object shows; a frozen process keeps showing it.</summary>
     public LeaseState PublishedLease { get; private set; } = new(Epoch.None, MonotonicTime.MinValue, false);
+
+    private (DropReason Reason, NodeId From) _lastDrop;
 
     private bool NothingFollowsHalt(string effect)
     {
