@@ -12,6 +12,7 @@ public sealed class ProtocolPurityTests
     private static readonly ImmutableArray<Use> Engine = CompiledReferences.Read(typeof(NodeId).Assembly.Location);
 
     [Fact]
+    [Trait("Category", "Purity")]
     public void The_protocol_core_touches_no_clock_task_thread_lock_chance_file_socket_or_console()
     {
         Assert.Contains(Engine, static use => BannedUse.IsIn(use.UserNamespace, Protocol));
