@@ -8,6 +8,7 @@ internal sealed partial class MembershipCore
 {
     private NodeSet _clique;
     private NodeSet _voters;
+    private NodeSet _candidates;
     private NodeId _cliqueOwner;
     private Decision? _decision;
     private MonotonicTime _decidedAt;
@@ -60,8 +61,6 @@ internal sealed partial class MembershipCore
     private void BeginPrune()
     {
         NodeSet nodes = _closed - _ejected;
-        if (_activation.IsForming && nodes.Any(node => (FlagsOf(node) & StatusFlags.StoreEmpty) == 0))
-            nodes = NodeSet.From(nodes.Where(node => (FlagsOf(node) & StatusFlags.StoreEmpty) == 0));
         _voters = NodeSet.From(nodes.Where(node => (FlagsOf(node) & (StatusFlags.Leaving | StatusFlags.Restarted)) != 0));
         _cliqueOwner = QuorumOwner(_now);
         _clique = Clique.Heaviest(
@@ -72,6 +71,8 @@ internal sealed partial class MembershipCore
             _cliqueOwner,
             _voters);
         _voters &= _clique;
+        _candidates = _clique - _voters;
+        if (_activation.IsForming && NewestInForce(Testimonies()) is { } newest) _candidates &= newest.Nodes;
         _decisionHeard = true;
     }
 
@@ -80,7 +81,7 @@ internal sealed partial class MembershipCore
     /// <summary>The quorum owner if it is inside, else the lowest number inside; after failed arbitrations the next candidate.</summary>
     private NodeId ActingDecider()
     {
-        NodeSet candidates = _clique - _voters;
+        NodeSet candidates = _candidates;
         NodeSet allowed = NodeSet.From(candidates.Where(node => (FlagsOf(node) & StatusFlags.RegroupNotAllowed) == 0));
         if (!allowed.IsEmpty) candidates = allowed;
         NodeId best = NodeId.Invalid;
@@ -229,7 +230,7 @@ internal sealed partial class MembershipCore
     }
 
     /// <summary>What the decider knows of one participant's disk.</summary>
-    private readonly record struct Testimony(NodeId Node, ClusterView? InForce, ImmutableArray<ClusterView> Pending, Epoch Seen, Epoch Persisted, bool Empty);
+    private readonly record struct Testimony(NodeId Node, ClusterView? InForce, ImmutableArray<ClusterView> Pending, Epoch Seen, Epoch Persisted, bool Empty, long StoreId);
 
     private List<Testimony> Testimonies()
     {
@@ -237,23 +238,32 @@ internal sealed partial class MembershipCore
         foreach (NodeId node in _clique)
         {
             if (node == _self)
-                list.Add(new Testimony(_self, _inForce ?? _durable.InForce, _state.Pending, HighestSeen, _state.HighestEpochPersisted, _state.IsEmpty));
+                list.Add(new Testimony(_self, _inForce ?? _durable.InForce, _state.Pending, HighestSeen, _state.HighestEpochPersisted, _state.IsEmpty, _state.StoreId));
             else if (Find(node)?.Status is { } status)
-                list.Add(new Testimony(node, status.StoredInForce ?? _base, status.Pending, status.HighestEpochSeen, status.HighestEpochPersisted, status.Has(StatusFlags.StoreEmpty)));
+                list.Add(new Testimony(node, status.StoredInForce ?? _base, status.Pending, status.HighestEpochSeen, status.HighestEpochPersisted, status.Has(StatusFlags.StoreEmpty), status.StoreId));
         }
         return list;
     }
 
+    private ClusterView? NewestInForce(List<Testimony> testimonies)
+    {
+        ClusterView? newest = _base;
+        foreach (Testimony testimony in testimonies)
+            if (testimony.InForce is { } view && (newest is null || view.Epoch > newest.Epoch)) newest = view;
+        return newest;
+    }
+
     /// <summary>
     /// Void by testimony: a member of the view, in this activation, never persisted it and persisted nothing as high.
-    /// An empty disk cannot testify, and "not on my disk now" is not the test.
+    /// "Not on my disk now" is not the test, and an empty disk cannot testify, unless it is the very store the view names:
+    /// then it was never replaced since the view was decided, and its memory is whole.
     /// </summary>
     private bool IsVoid(ClusterView view, List<Testimony> testimonies)
     {
         if (Defect(PlantedDefects.NoVoidByTestimony)) return false;
         foreach (Testimony testimony in testimonies)
         {
-            if (testimony.Empty || !view.Contains(testimony.Node)) continue;
+            if (!view.Contains(testimony.Node) || (testimony.Empty && testimony.StoreId != view.Find(testimony.Node).StoreId)) continue;
             if (testimony.Persisted < view.Epoch) return true;
             if (Defect(PlantedDefects.VoidByAbsence) && testimony.InForce?.Id != view.Id && !testimony.Pending.Contains(view)) return true;
         }
@@ -280,9 +290,7 @@ internal sealed partial class MembershipCore
         ImmutableArray<ClusterView> record = _recordViews is { } views && !Defect(PlantedDefects.RecordNotRead) ? views : [];
 
         // V: the newest view in force in the group; what was never formed is judged against the configured set.
-        ClusterView? newest = _base;
-        foreach (Testimony testimony in testimonies)
-            if (testimony.InForce is { } view && (newest is null || view.Epoch > newest.Epoch)) newest = view;
+        ClusterView? newest = NewestInForce(testimonies);
         bool first = newest is null && record.IsEmpty && testimonies.All(static testimony => testimony.Pending.IsEmpty);
         var known = new List<ClusterView>(record);
         foreach (Testimony testimony in testimonies) known.AddRange(testimony.Pending);
@@ -308,10 +316,11 @@ internal sealed partial class MembershipCore
         }
 
         NodeSet voting = _clique & current.Nodes;
-        // An empty store does not count while a view is known anywhere, be it only in the witness' record.
+        // An empty store does not count while a view is known anywhere, unless it is the store that those views name.
         if (_activation.IsForming && !first)
             foreach (Testimony testimony in testimonies)
-                if (testimony.Empty) voting = voting.Without(testimony.Node);
+                if (testimony.Empty && !known.Append(current).All(view => view.Epoch == Epoch.None || view.Find(testimony.Node).StoreId == testimony.StoreId))
+                    voting = voting.Without(testimony.Node);
         NodeSet members = voting - _voters;
         var need = new List<ClusterView> { current };
         foreach (ClusterView view in known)

@@ -147,7 +147,7 @@ internal sealed partial class MembershipCore
         foreach (NodeId node in Participants)
         {
             if (Find(node) is not { } peer) continue;
-            bool edgeLeftOut = _unreachable.Contains(node) || (peer.Trouble >= 2 && _activation.Attempt > 3) || _ejected.Contains(node);
+            bool edgeLeftOut = _unreachable.Contains(node) || (peer.Trouble >= 2 && _activation.Attempt > 3 && !_activation.IsForming) || _ejected.Contains(node);
             if (peer.Status is not null && !edgeLeftOut) heard = heard.With(node);
             else if (!edgeLeftOut && !PassedActivateBound(peer))
             {
@@ -511,14 +511,24 @@ internal sealed partial class MembershipCore
                     _leaseDirty = true;
                     UpdateLease();
                 }
-                if (Lease.ValidUntil <= _now) return;
+                if (Lease.ValidUntil <= _now)
+                {
+                    MonotonicTime bound = _stageStartedAt + _timing.LossPeriod;
+                    if (_now >= bound) StartRegroup(RegroupCause.LeaseLapsed);
+                    else WakeAt(bound);
+                    return;
+                }
                 ResumeIO();
                 if (!CallbacksDone) return;
             }
             _stageDone = true;
             _statusDirty = true;
         }
-        if (!AllReport(RegroupStage.CleanUp1)) return;
+        if (!AllReport(RegroupStage.CleanUp1))
+        {
+            GiveUpOnReports();
+            return;
+        }
         SetStage(RegroupStage.CleanUp2);
         if (!RemovedSinceInstalled.IsEmpty && !_cleanedUp2)
         {
@@ -535,9 +545,19 @@ internal sealed partial class MembershipCore
             _stageDone = true;
             _statusDirty = true;
         }
-        if (!AllReport(RegroupStage.CleanUp2)) return;
+        if (!AllReport(RegroupStage.CleanUp2))
+        {
+            GiveUpOnReports();
+            return;
+        }
         SetStage(RegroupStage.Stabilised);
         AnnounceInstalled();
+    }
+
+    /// <summary>A callback may run to its hard limit; whoever is later than that does not report at all.</summary>
+    private void GiveUpOnReports()
+    {
+        if (_now - _stageStartedAt > _options.CallbackLimit + _timing.LossPeriod) StartRegroup(RegroupCause.Contradiction);
     }
 
     private bool AllReport(RegroupStage stage)
