@@ -142,6 +142,7 @@ internal sealed partial class MembershipCore
 
     private void EvaluateUndecided()
     {
+        if (!_candidates.Contains(_self) && _ownedUntil > _now && !_arbitrating) GiveUpWitness();
         bool mine = _clique.Contains(_self) && ActingDecider() == _self;
         if (mine && !_arbitrating && _unconfirmedDecision is null) TryDecide();
         if (_stage != RegroupStage.Prune || _decision is not null) return;
@@ -273,6 +274,8 @@ internal sealed partial class MembershipCore
     private void Stuck(string reason)
     {
         _stuck = true;
+        // Owning the witness without being able to decide only keeps it from those who can.
+        if (_ownedUntil > _now && !_arbitrating) GiveUpWitness();
         if (_stuckReason == reason) return;
         _stuckReason = reason;
         Log($"cannot decide: {reason}");
@@ -325,9 +328,9 @@ internal sealed partial class MembershipCore
         var need = new List<ClusterView> { current };
         foreach (ClusterView view in known)
             if (view.Epoch > current.Epoch && !need.Contains(view) && !IsVoid(view, testimonies)) need.Add(view);
-        if (members.IsEmpty)
+        if (current.VotesOf(members) <= 0)
         {
-            Stuck("nobody would be in the view");
+            Stuck("nobody with a vote would be in the view");
             return;
         }
 

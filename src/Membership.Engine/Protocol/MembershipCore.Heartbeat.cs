@@ -17,7 +17,8 @@ internal sealed partial class MembershipCore
         header.From = _self;
         header.FromIncarnation = _state.Incarnation;
         header.To = peer.Node;
-        header.ToIncarnation = peer.Incarnation;
+        // A petition is addressed to a number, not to a life: the receiver may have restarted unseen.
+        header.ToIncarnation = body is PetitionMessage ? Incarnation.None : peer.Incarnation;
         header.InForce = view;
         header.Sequence = peer.RecordSend(_now, view);
         bool acknowledges = peer.AckableView == view && view != ViewId.None && MayAcknowledge(peer);
@@ -111,7 +112,16 @@ internal sealed partial class MembershipCore
         if (Find(header.From) is not { } peer) return DropReason.UnknownNode;
         if (header.FromIncarnation == Incarnation.None) return DropReason.Malformed;
         if (header.ToIncarnation != Incarnation.None && header.ToIncarnation != _state.Incarnation
-            && !(body is PoisonMessage && Defect(PlantedDefects.ObeyPoisonForFormerLife))) return DropReason.WrongIncarnation;
+            && !(body is PoisonMessage && Defect(PlantedDefects.ObeyPoisonForFormerLife)))
+        {
+            // The sender knows a former life of this node: show it the present one.
+            if (header.ToIncarnation < _state.Incarnation && header.FromIncarnation >= peer.Incarnation && _now - peer.LastNudgeAt >= RetryAfter)
+            {
+                peer.LastNudgeAt = _now;
+                Send(peer, null);
+            }
+            return DropReason.WrongIncarnation;
+        }
         if (header.FromIncarnation != peer.Incarnation)
         {
             DropReason reason = AcceptLife(in header, peer, body);

@@ -304,7 +304,6 @@ internal sealed partial class MembershipCore
             _prepareReply = null;
             if (!InRegroup) Send(reply.Coordinator, new JoinPreparedMessage(reply.JoinId, reply.View));
         }
-        if (_voting && _base is { } view && _durable.InForce is { } stored && stored.Epoch > view.Epoch) StopVoting();
         if (Phase == NodePhase.Starting && _durable.Incarnation == _state.Incarnation && _announcedLife != _state.Incarnation)
         {
             _announcedLife = _state.Incarnation;

@@ -25,6 +25,7 @@ internal sealed partial class MembershipCore
                 LoseLease();
                 Phase = NodePhase.Leaving;
                 _leaveRequest = request;
+                if (_ownedUntil > _now) GiveUpWitness();
                 if (_inForce!.Members.Length == 1) GoDown();
                 else if (_stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune) RaiseAttempt(RegroupCause.Leave);
                 else StartRegroup(RegroupCause.Leave);
@@ -106,6 +107,7 @@ internal sealed partial class MembershipCore
         _ioHeld = false;
         _cleanedUp1 = default;
         _cleanedUp2 = false;
+        _ejected = _unreachable = default;
         _nextTick = MonotonicTime.MaxValue;
         ResetDecision();
         if (_ownedUntil > _now) GiveUpWitness();

@@ -60,12 +60,22 @@ internal sealed partial class MembershipCore
 
     private void OnDurable()
     {
+        ViewId former = _durable.InForceId;
         _durable = _writing!;
         _writing = null;
         _statusDirty |= InRegroup;
         SaveState();
         if (_durable.InForce is { } view && _durable.InForceId != InForceId && ShouldEnter(view)) EnterView(view);
+        else if (Phase == NodePhase.Starting && _durable.InForceId != former) NoteViewWithoutSelf();
         OnJoinStateDurable();
+    }
+
+    /// <summary>A starting node learnt of a newer view in force that this life is not in: it starts over, to be let in by a join.</summary>
+    private void NoteViewWithoutSelf()
+    {
+        if (_ownedUntil > _now) GiveUpWitness();
+        if (_voting) StopVoting();
+        else if (InRegroup) EnterActivation(new ActivationId(Epoch.None, _formingAttempt + 1), RegroupCause.Forming);
     }
 
     /// <summary>A view that this life is a member of (or, leaving, took part in deciding) came into force on disk.</summary>

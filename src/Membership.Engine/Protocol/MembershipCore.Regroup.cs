@@ -147,7 +147,8 @@ internal sealed partial class MembershipCore
         foreach (NodeId node in Participants)
         {
             if (Find(node) is not { } peer) continue;
-            bool edgeLeftOut = _unreachable.Contains(node) || (peer.Trouble >= 2 && _activation.Attempt > 3 && !_activation.IsForming) || _ejected.Contains(node);
+            bool edgeLeftOut = !_activation.IsForming
+                && (_unreachable.Contains(node) || _ejected.Contains(node) || (peer.Trouble >= 2 && _activation.Attempt > 3));
             if (peer.Status is not null && !edgeLeftOut) heard = heard.With(node);
             else if (!edgeLeftOut && !PassedActivateBound(peer))
             {
