@@ -319,15 +319,22 @@ internal sealed partial class MembershipCore
         }
 
         NodeSet voting = _clique & current.Nodes;
+        NodeSet members = voting - _voters;
+        var need = new List<ClusterView> { current };
+        foreach (ClusterView view in known)
+            if (view.Epoch > current.Epoch && !need.Contains(view) && !IsVoid(view, testimonies)) need.Add(view);
+        // Formers outside V that a newer pending view names vote for the decision without being in it.
+        NodeSet outside = default;
+        if (_activation.IsForming)
+            foreach (ClusterView view in need) outside |= (view.Nodes & _clique) - current.Nodes;
+        voting |= outside;
         // An empty store does not count while a view is known anywhere, unless it is the store that those views name.
         if (_activation.IsForming && !first)
             foreach (Testimony testimony in testimonies)
                 if (testimony.Empty && !known.Append(current).All(view => view.Epoch == Epoch.None || view.Find(testimony.Node).StoreId == testimony.StoreId))
                     voting = voting.Without(testimony.Node);
-        NodeSet members = voting - _voters;
-        var need = new List<ClusterView> { current };
-        foreach (ClusterView view in known)
-            if (view.Epoch > current.Epoch && !need.Contains(view) && !IsVoid(view, testimonies)) need.Add(view);
+        members &= voting;
+        outside &= voting;
         if (current.VotesOf(members) <= 0)
         {
             Stuck("nobody with a vote would be in the view");
@@ -361,10 +368,11 @@ internal sealed partial class MembershipCore
             witnessVote = possible && !enough;
         }
         _stuck = false;
-        Decide(current, known, members, testimonies, witnessVote, force);
+        Decide(current, known, members, (_voters & current.Nodes) | outside, testimonies, witnessVote, force);
     }
 
-    private void Decide(ClusterView current, List<ClusterView> known, NodeSet members, List<Testimony> testimonies, bool witnessVote, bool force)
+    private void Decide(
+        ClusterView current, List<ClusterView> known, NodeSet members, NodeSet voters, List<Testimony> testimonies, bool witnessVote, bool force)
     {
         Epoch highest = HighestSeen;
         foreach (Testimony testimony in testimonies) highest = Epoch.Max(highest, Epoch.Max(testimony.Seen, testimony.Persisted));
@@ -376,9 +384,9 @@ internal sealed partial class MembershipCore
         }
         var epoch = new Epoch(highest.Value + (force ? 1L << 32 : 1));
         var (master, viceMaster) = RoleElection.Elect(current.Master, current.ViceMaster, members);
-        var view2 = new ClusterView(
+        var next = new ClusterView(
             epoch, members.Select(node => MemberEntry(node, current)), current.Rule, current.Timing, master, viceMaster, QuorumOwner(_now));
-        var decision = new Decision(_self, _state.Incarnation, view2, _voters & current.Nodes, removed - members);
+        var decision = new Decision(_self, _state.Incarnation, next, voters, removed - members);
         if (!witnessVote || Defect(PlantedDefects.RecordNotConfirmed))
         {
             AcceptDecision(decision);
@@ -387,7 +395,7 @@ internal sealed partial class MembershipCore
         // The record must hold the decision, confirmed while this node owns the witness, before stage 3 may end.
         _unconfirmedDecision = decision;
         _recordWriteId = ++_arbitrationId;
-        IEnumerable<ClusterView> slot = known.Where(view => view.Epoch > current.Epoch).Append(view2);
+        IEnumerable<ClusterView> slot = known.Where(view => view.Epoch > current.Epoch).Append(next);
         if (current.Epoch != Epoch.None) slot = slot.Prepend(current);
         _effects.WriteWitnessRecord(_recordWriteId, [.. slot.Distinct()]);
     }
