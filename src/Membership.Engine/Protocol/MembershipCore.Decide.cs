@@ -496,14 +496,31 @@ internal sealed partial class MembershipCore
             }
             else if (_stage == RegroupStage.Prune) FailArbitration("the witness record was not confirmed in time");
         }
+        else if (id == _upkeepWriteId && confirmed) _recordedView = _upkeepView;
         End();
     }
 
-    /// <summary>Nobody in the view owns the witness: the coordinator acquires it, outside any incident.</summary>
-    private void AcquireIdleWitness()
+    /// <summary>
+    /// Outside any incident: the owner keeps the record up to date, so that nobody with empty disks and the witness can form
+    /// beside this view; if nobody in the view owns the witness, the coordinator acquires it.
+    /// </summary>
+    private void TendWitness()
     {
         if (!_options.HasWitness || InRegroup || Phase != NodePhase.Member || _inForce is not { } view || !view.Rule.UsesWitness) return;
-        if (view.Coordinator != _self || !_regroupAllowed || _arbitrating || _now < _arbitrateNotBefore || QuorumOwner(_now).IsValid) return;
-        StartArbitration(idle: true, 4 * _timing.LossPeriod);
+        if (_arbitrating || _now < _arbitrateNotBefore) return;
+        if (_ownedUntil > _now)
+        {
+            if (_recordedView == view.Id || _now - _recordWriteStartedAt < _timing.LossPeriod) return;
+            _recordWriteStartedAt = _now;
+            _upkeepWriteId = ++_arbitrationId;
+            _upkeepView = view.Id;
+            _effects.WriteWitnessRecord(_upkeepWriteId, [view, .. _state.Pending.Where(pending => pending.Epoch > view.Epoch)]);
+        }
+        else if (view.Coordinator == _self && _regroupAllowed && !QuorumOwner(_now).IsValid) StartArbitration(idle: true, 4 * _timing.LossPeriod);
     }
+
+    private ViewId _recordedView;
+    private ViewId _upkeepView;
+    private long _upkeepWriteId;
+    private MonotonicTime _recordWriteStartedAt = MonotonicTime.MinValue;
 }

@@ -63,7 +63,11 @@ internal sealed partial class MembershipCore
         if (!wasRegrouping) _deadlineBase = _now;
         else if (_decision is not null) _deadlineBase = _now;
         _activation = id;
-        if (id.IsForming) _formingAttempt = id.Attempt;
+        if (id.IsForming)
+        {
+            _formingAttempt = id.Attempt;
+            _ejected = _unreachable = default;
+        }
         else if (_voting) _lastVoted = id;
         _cause = cause;
         _highestAttempt = id.Attempt;
@@ -71,6 +75,7 @@ internal sealed partial class MembershipCore
         _base = id.IsForming ? null : _inForce ?? _durable.InForce;
         _adoptIncident = false;
         _retransmissions = 0;
+        _lateNodeHeard = false;
         _heard = _closed = default;
         _rows.Clear();
         _rowsChanged = true;
@@ -104,6 +109,12 @@ internal sealed partial class MembershipCore
 
     private void OnRegroupTick()
     {
+        // At most one attempt per tick for those who came late to a group that cannot decide.
+        if (_lateNodeHeard && _stage == RegroupStage.Prune && NobodyDecides)
+        {
+            RaiseAttempt(RegroupCause.LateNode);
+            return;
+        }
         _retransmissions++;
         _statusDirty = true;
         foreach (var (_, node, _) in _ejectRequests) SendEjectPoison(node);
@@ -249,6 +260,7 @@ internal sealed partial class MembershipCore
     }
 
     private bool _rowsChanged;
+    private bool _lateNodeHeard;
 
     private void Blame(NodeId node)
     {
@@ -336,7 +348,7 @@ internal sealed partial class MembershipCore
         }
         if (late && _stage == RegroupStage.Prune && NobodyDecides)
         {
-            RaiseAttempt(RegroupCause.LateNode);
+            _lateNodeHeard = true;
             return DropReason.None;
         }
         return late ? DropReason.LateForActivation : DropReason.None;
@@ -607,7 +619,7 @@ internal sealed partial class MembershipCore
         _effects.StageEntered(_activation, RegroupStage.None, _cause);
         _ejected = _unreachable = default;
         CheckSilence();
-        AcquireIdleWitness();
+        TendWitness();
         if (Phase == NodePhase.Leaving) StartRegroup(RegroupCause.Leave);
     }
 

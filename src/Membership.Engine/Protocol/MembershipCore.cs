@@ -245,7 +245,7 @@ internal sealed partial class MembershipCore
             if (_now >= _lingerUntil) GoDown();
             else SayFarewell();
         }
-        AcquireIdleWitness();
+        TendWitness();
     }
 
     private void ComputeWakeup()
