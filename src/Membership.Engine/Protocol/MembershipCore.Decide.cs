@@ -142,6 +142,11 @@ internal sealed partial class MembershipCore
 
     private void EvaluateUndecided()
     {
+        if (_seenDecision is null && RowIsWrong())
+        {
+            RaiseAttempt(RegroupCause.Contradiction);
+            return;
+        }
         if (!_candidates.Contains(_self) && _ownedUntil > _now && !_arbitrating) GiveUpWitness();
         bool mine = _clique.Contains(_self) && ActingDecider() == _self;
         if (mine && !_arbitrating && _unconfirmedDecision is null) TryDecide();
@@ -446,8 +451,9 @@ internal sealed partial class MembershipCore
                 _ownedUntil = ownedUntil;
                 _leaseDirty = true;
             }
-            bool current = !_idleArbitration && _stage == RegroupStage.Prune && _arbitrationActivation == _activation && _decision is null;
-            if (_idleArbitration) _arbitrateNotBefore = _now + _timing.LossPeriod;
+            bool leaving = Phase is not (NodePhase.Member or NodePhase.Starting);
+            bool current = !_idleArbitration && !leaving && _stage == RegroupStage.Prune && _arbitrationActivation == _activation && _decision is null;
+            if (_idleArbitration && !leaving) _arbitrateNotBefore = _now + _timing.LossPeriod;
             else if (!current)
             {
                 // A late "won" for another activation is given back.
@@ -469,6 +475,7 @@ internal sealed partial class MembershipCore
     private void GiveUpWitness()
     {
         _ownedUntil = MonotonicTime.MinValue;
+        _ownedBeforeArbitration = false;
         _leaseDirty = true;
         _effects.ReleaseWitness();
     }

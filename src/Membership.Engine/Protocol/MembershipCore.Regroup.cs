@@ -158,8 +158,7 @@ internal sealed partial class MembershipCore
         foreach (NodeId node in Participants)
         {
             if (Find(node) is not { } peer) continue;
-            bool edgeLeftOut = !_activation.IsForming
-                && (_unreachable.Contains(node) || _ejected.Contains(node) || (peer.Trouble >= 2 && _activation.Attempt > 3));
+            bool edgeLeftOut = IsLeftOut(peer);
             if (peer.Status is not null && !edgeLeftOut) heard = heard.With(node);
             else if (!edgeLeftOut && !PassedActivateBound(peer))
             {
@@ -173,6 +172,22 @@ internal sealed partial class MembershipCore
         SetStage(RegroupStage.Close);
         foreach (Peer peer in _peerList)
             if (peer.Status is { } status) TakeRows(peer, status);
+    }
+
+    /// <summary>Unreachable by the host's word, being ejected, or an edge that failed again and again in this incident.</summary>
+    private bool IsLeftOut(Peer peer) => !_activation.IsForming
+        && (_unreachable.Contains(peer.Node) || _ejected.Contains(peer.Node) || (peer.Trouble >= 2 && _activation.Attempt > 3));
+
+    /// <summary>
+    /// A node that is in the closed set by what others heard, and is heard here after the row was frozen: the row is wrong by
+    /// timing only, and pruning by it could remove somebody healthy. A contradiction, so the attempt is raised (at most thrice).
+    /// </summary>
+    private bool RowIsWrong()
+    {
+        if (_activation.Attempt > 3) return false;
+        foreach (NodeId node in _closed - _heard)
+            if (Find(node) is { Status: not null } peer && !IsLeftOut(peer)) return true;
+        return false;
     }
 
     /// <summary>While the one that was missing last still is, and no bound has passed, another's status cannot complete the stage.</summary>
@@ -202,6 +217,11 @@ internal sealed partial class MembershipCore
     private void EvaluateClose()
     {
         if (_rowsChanged) CloseOverRows();
+        if (RowIsWrong())
+        {
+            RaiseAttempt(RegroupCause.Contradiction);
+            return;
+        }
         if (StillMissing(_closed.Contains(_waitingFor) && !Agrees(_waitingFor))) return;
         foreach (NodeId node in _closed)
         {
