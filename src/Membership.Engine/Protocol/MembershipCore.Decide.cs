@@ -117,13 +117,16 @@ internal sealed partial class MembershipCore
             if (Find(node) is not { } peer || HasReported(peer, decision)) continue;
             if (ready) _waitingFor = node;
             ready = false;
-            if (!Silent(node) && _now - _decidedAt < _timing.LossPeriod + 2 * StageBound) continue;
+            // A write takes no longer than a stage; only a lease wait may take L more. A hung disk is left out by the next attempt.
+            bool persisted = peer.Status is { } status && status.Decision?.View.Id == decision.View.Id && status.Has(StatusFlags.Persisted);
+            MonotonicTime patience = _decidedAt + StageBound + (persisted ? _timing.LossPeriod : TimeSpan.Zero);
+            WakeAt(patience);
+            if (!Silent(node) && _now < patience) continue;
             Blame(node);
             RaiseAttempt(RegroupCause.Contradiction);
             return;
         }
         if (ready) PutInForce(decision.View);
-        else WakeAt(_decidedAt + _timing.LossPeriod + 2 * StageBound);
     }
 
     private bool HasReported(Peer peer, Decision decision)
@@ -149,7 +152,7 @@ internal sealed partial class MembershipCore
         }
         if (!_candidates.Contains(_self) && _ownedUntil > _now && !_arbitrating) GiveUpWitness();
         bool mine = _clique.Contains(_self) && ActingDecider() == _self;
-        if (mine && !_arbitrating && _unconfirmedDecision is null) TryDecide();
+        if (mine && (!_arbitrating || _idleArbitration) && _unconfirmedDecision is null) TryDecide();
         if (_stage != RegroupStage.Prune || _decision is not null) return;
         foreach (NodeId node in _clique)
         {
@@ -288,9 +291,9 @@ internal sealed partial class MembershipCore
 
     private void TryDecide()
     {
-        if (_now < _arbitrateNotBefore || _now < _equalizeUntil)
+        if (_recordViews is not null && _now < _equalizeUntil)
         {
-            WakeAt(MonotonicTime.Max(_arbitrateNotBefore, _equalizeUntil));
+            WakeAt(_equalizeUntil);
             return;
         }
         List<Testimony> testimonies = Testimonies();
@@ -420,6 +423,12 @@ internal sealed partial class MembershipCore
 
     private void BeginArbitration()
     {
+        // An idle acquisition under way, or a failure just now, is waited for; a decision that needs no witness is not.
+        if (_arbitrating || _now < _arbitrateNotBefore)
+        {
+            WakeAt(_arbitrateNotBefore);
+            return;
+        }
         _stuck = false;
         StartArbitration(idle: false, _options.ArbitrationTimeout / 2);
         Log("arbitrates");
@@ -453,7 +462,7 @@ internal sealed partial class MembershipCore
             }
             bool leaving = Phase is not (NodePhase.Member or NodePhase.Starting);
             bool current = !_idleArbitration && !leaving && _stage == RegroupStage.Prune && _arbitrationActivation == _activation && _decision is null;
-            if (_idleArbitration && !leaving) _arbitrateNotBefore = _now + _timing.LossPeriod;
+            if (_idleArbitration && !leaving) _acquireNotBefore = _now + _timing.LossPeriod;
             else if (!current)
             {
                 // A late "won" for another activation is given back.
@@ -514,7 +523,7 @@ internal sealed partial class MembershipCore
     private void TendWitness()
     {
         if (!_options.HasWitness || InRegroup || Phase != NodePhase.Member || _inForce is not { } view || !view.Rule.UsesWitness) return;
-        if (_arbitrating || _now < _arbitrateNotBefore) return;
+        if (_arbitrating) return;
         if (_ownedUntil > _now)
         {
             if (_recordedView == view.Id || _now - _recordWriteStartedAt < _timing.LossPeriod) return;
@@ -523,9 +532,10 @@ internal sealed partial class MembershipCore
             _upkeepView = view.Id;
             _effects.WriteWitnessRecord(_upkeepWriteId, [view, .. _state.Pending.Where(pending => pending.Epoch > view.Epoch)]);
         }
-        else if (view.Coordinator == _self && _regroupAllowed && !QuorumOwner(_now).IsValid) StartArbitration(idle: true, 4 * _timing.LossPeriod);
+        else if (view.Coordinator == _self && _regroupAllowed && _now >= _acquireNotBefore && !QuorumOwner(_now).IsValid) StartArbitration(idle: true, 4 * _timing.LossPeriod);
     }
 
+    private MonotonicTime _acquireNotBefore = MonotonicTime.MinValue;
     private ViewId _recordedView;
     private ViewId _upkeepView;
     private long _upkeepWriteId;

@@ -127,6 +127,12 @@ internal sealed partial class MembershipCore
             DropReason reason = AcceptLife(in header, peer, body);
             if (reason != DropReason.None) return reason;
         }
+        else if (StoreOf(body) is var store and not 0 && peer.StoreId != 0 && store != peer.StoreId)
+        {
+            // A new disk that counts lives from the start again: this number is taken by an earlier life.
+            if (body is PetitionMessage) Send(peer, new PetitionReplyMessage(MembershipStatus.Ok, NodeId.Invalid, peer.Incarnation, "number was used by another store"));
+            return DropReason.OldIncarnation;
+        }
 
         peer.LastHeard = _now;
         if (header.InForce != ViewId.None) _lastMemberHeardAt = _now;
@@ -185,7 +191,7 @@ internal sealed partial class MembershipCore
         if (_inForce is { } view && view.Contains(peer.Node) && view.Find(peer.Node).Incarnation is { } old && old < header.FromIncarnation && old == peer.Incarnation)
         {
             // A member answers with a newer life: it restarted, or somebody else took its number.
-            long store = body switch { PetitionMessage petition => petition.StoreId, StatusMessage status => status.StoreId, _ => 0 };
+            long store = StoreOf(body);
             if (store == 0) return DropReason.NotMember;
             if (store != view.Find(peer.Node).StoreId && _now - peer.LastHeard < _timing.LossPeriod)
             {
@@ -206,6 +212,8 @@ internal sealed partial class MembershipCore
         peer.BeginLife(header.FromIncarnation);
         return DropReason.None;
     }
+
+    private static long StoreOf(MessageBody? body) => body switch { PetitionMessage petition => petition.StoreId, StatusMessage status => status.StoreId, _ => 0 };
 
     private MessageHeader ReplyHeader(in MessageHeader header) => new()
     {

@@ -499,6 +499,7 @@ internal sealed partial class MembershipCore
         {
             if (Find(member.Node) is not { } peer) continue;
             if (peer.Incarnation < member.Incarnation) peer.BeginLife(member.Incarnation);
+            if (peer.Incarnation == member.Incarnation) peer.StoreId = member.StoreId;
             if (former is null || !former.Contains(member.Node, member.Incarnation)) peer.LastHeard = _now;
         }
         Log($"{view} in force");
