@@ -1,0 +1,95 @@
+// Writes little-endian fields into a span. Past the end it goes on counting without writing, so that the same code
+// measures (over an empty span) and writes.
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Membership.Engine.Wire;
+
+internal ref struct WireWriter(Span<byte> destination)
+{
+    /// <summary>Longest text in UTF-8 bytes; what is longer is cut at a character.</summary>
+    public const int MaxTextBytes = 1024;
+
+    private readonly Span<byte> _destination = destination;
+
+    /// <summary>Bytes needed so far, whether or not there was room.</summary>
+    public int Position { get; private set; }
+
+    /// <summary>There was not room for everything: the destination's content is of no use.</summary>
+    public readonly bool Overflowed => Position > _destination.Length;
+
+    public void U8(byte value)
+    {
+        if (Next(1) is { IsEmpty: false } room) room[0] = value;
+    }
+
+    public void U16(ushort value)
+    {
+        if (Next(2) is { IsEmpty: false } room) BinaryPrimitives.WriteUInt16LittleEndian(room, value);
+    }
+
+    public void I32(int value)
+    {
+        if (Next(4) is { IsEmpty: false } room) BinaryPrimitives.WriteInt32LittleEndian(room, value);
+    }
+
+    public void U32(uint value)
+    {
+        if (Next(4) is { IsEmpty: false } room) BinaryPrimitives.WriteUInt32LittleEndian(room, value);
+    }
+
+    public void I64(long value)
+    {
+        if (Next(8) is { IsEmpty: false } room) BinaryPrimitives.WriteInt64LittleEndian(room, value);
+    }
+
+    public void U64(ulong value)
+    {
+        if (Next(8) is { IsEmpty: false } room) BinaryPrimitives.WriteUInt64LittleEndian(room, value);
+    }
+
+    public void Bool(bool value) => U8(value ? (byte)1 : (byte)0);
+
+    public void Node(NodeId node) => U16((ushort)node.Value);
+
+    public void NodeSet(NodeSet set)
+    {
+        int count = set.WordCount;
+        U8((byte)count);
+        for (int i = 0; i < count; i++) U64(set.Word(i));
+    }
+
+    public void Text(string text)
+    {
+        Span<byte> utf8 = stackalloc byte[MaxTextBytes];
+        Encoding.UTF8.GetEncoder().Convert(text, utf8, flush: true, out _, out int length, out _);
+        U16((ushort)length);
+        Bytes(utf8[..length]);
+    }
+
+    public void Bytes(scoped ReadOnlySpan<byte> bytes)
+    {
+        Span<byte> room = Next(bytes.Length);
+        if (!room.IsEmpty) bytes.CopyTo(room);
+    }
+
+    /// <summary>Begins a record with a length before it, so that a reader of an older minor version can skip what it does not know.</summary>
+    /// <returns>What to give to <see cref="EndRecord"/>.</returns>
+    public int BeginRecord()
+    {
+        U32(0);
+        return Position;
+    }
+
+    public readonly void EndRecord(int start)
+    {
+        if (Position <= _destination.Length) BinaryPrimitives.WriteUInt32LittleEndian(_destination[(start - sizeof(uint))..], (uint)(Position - start));
+    }
+
+    private Span<byte> Next(int length)
+    {
+        int start = Position;
+        Position = checked(start + length);
+        return Position <= _destination.Length ? _destination.Slice(start, length) : default;
+    }
+}
