@@ -1,0 +1,107 @@
+// Generators of everything that travels: sets up to node 1024, views, and every kind of message.
+using System.Collections.Immutable;
+using FsCheck;
+using FsCheck.Fluent;
+using Membership.Engine.Protocol;
+
+namespace Membership.Engine.Tests.Wire;
+
+internal static class Arbitrary
+{
+    public static readonly Gen<NodeId> AnyNode = Gen.Choose(0, NodeId.MaxValue).Select(static number => new NodeId(number));
+
+    public static readonly Gen<NodeId> RealNode = Gen.Choose(1, NodeId.MaxValue).Select(static number => new NodeId(number));
+
+    public static readonly Gen<NodeSet> Set = Gen.OneOf(
+        Gen.Constant(default(NodeSet)),
+        Gen.Choose(1, 64).ArrayOf().Select(static numbers => NodeSet.Of(numbers)),
+        Gen.Choose(1, NodeId.MaxValue).ArrayOf().Select(static numbers => NodeSet.Of(numbers)),
+        Gen.Constant(NodeSet.Of([.. Enumerable.Range(1, NodeId.MaxValue)])));
+
+    public static readonly Gen<long> Number = Gen.OneOf(
+        Gen.Choose(0, 5).Select(static value => (long)value),
+        Gen.Elements(1L, int.MaxValue, uint.MaxValue, 1L << 32, long.MaxValue),
+        from high in Gen.Choose(0, int.MaxValue) from low in Gen.Choose(0, int.MaxValue) select (long)high << 32 | (uint)low);
+
+    public static readonly Gen<long> Signed = from number in Number from negative in Flag select negative ? ~number : number;
+
+    public static readonly Gen<Epoch> AnyEpoch = Number.Select(static value => new Epoch(value));
+
+    public static readonly Gen<Incarnation> AnyIncarnation = Number.Select(static value => new Incarnation(value));
+
+    public static readonly Gen<string> Text = Gen.Elements("", "a", "duplicate live number", "Knoten „zwei“ läuft noch", "日本", "\U0001F600", new string('x', 1024));
+
+    public static readonly Gen<ClusterTiming> Timing =
+        from period in Gen.Choose(1, 10_000) from send in Gen.Choose(1, 100) from receive in Gen.Choose(2, 100)
+        select new ClusterTiming(TimeSpan.FromMilliseconds(period), send, receive);
+
+    public static readonly Gen<QuorumRule> Rule =
+        from policy in Gen.Choose(0, 3) from tie in Gen.Choose(0, 1) from pinned in Flag
+        select new QuorumRule((QuorumPolicy)policy, (TieBreaker)tie, pinned);
+
+    public static readonly Gen<ClusterView> View =
+        from size in Gen.Frequency((8, Gen.Choose(1, 9)), (1, Gen.Choose(10, 200)), (1, Gen.Constant(NodeId.MaxValue)))
+        from nodes in RealNode.ArrayOf(size)
+        from incarnation in Number from storeId in Signed from weight in Gen.Choose(0, 100)
+        from epoch in AnyEpoch from rule in Rule from timing in Timing
+        from master in AnyNode from vice in AnyNode from owner in AnyNode
+        select new ClusterView(
+            epoch, nodes.Distinct().Select(node => new ClusterMember(node, new Incarnation(incarnation ^ node.Value), (weight + node.Value) % 7, storeId + node.Value)),
+            rule, timing, master, vice, owner);
+
+    public static readonly Gen<ViewId> Id = from epoch in AnyEpoch from hash in Signed select new ViewId(epoch, (ulong)hash);
+
+    public static readonly Gen<MembershipStatus> Outcome = Gen.Elements(Enum.GetValues<MembershipStatus>());
+
+    public static readonly Gen<MessageHeader> Header =
+        from fromNode in RealNode from life in AnyIncarnation from to in AnyNode from toLife in AnyIncarnation from inForce in Id
+        from sequence in Signed from acknowledged in Signed from remaining in Number from flags in Gen.Choose(0, 255)
+        select new MessageHeader
+        {
+            From = fromNode, FromIncarnation = life, To = to, ToIncarnation = toLife, InForce = inForce, Sequence = (ulong)sequence,
+            Acknowledged = (ulong)acknowledged, OwnershipRemaining = new TimeSpan(remaining), Flags = (HeaderFlags)flags,
+        };
+
+    public static readonly ImmutableDictionary<MessageKind, Gen<MessageBody>> Bodies = new Dictionary<MessageKind, Gen<MessageBody>>
+    {
+        [MessageKind.Status] = Status.Select(static body => (MessageBody)body),
+        [MessageKind.Petition] =
+            from version in Gen.Choose(-1, int.MaxValue) from hash in Signed from store in Signed from locked in Flag from empty in Flag from view in Id from epoch in AnyEpoch
+            select (MessageBody)new PetitionMessage(version, (ulong)hash, store, locked, empty, view, epoch),
+        [MessageKind.PetitionReply] =
+            from outcome in Outcome from coordinator in AnyNode from floor in AnyIncarnation from reason in Text
+            select (MessageBody)new PetitionReplyMessage(outcome, coordinator, floor, reason),
+        [MessageKind.JoinStart] =
+            from id in Signed from joiner in AnyNode from life in AnyIncarnation from view in View select (MessageBody)new JoinStartMessage(id, joiner, life, view),
+        [MessageKind.JoinReady] =
+            from id in Signed from epoch in AnyEpoch from holds in Flag from store in Signed select (MessageBody)new JoinReadyMessage(id, epoch, holds, store),
+        [MessageKind.JoinPrepare] =
+            from id in Signed from current in View from next in View select (MessageBody)new JoinPrepareMessage(id, current, next),
+        [MessageKind.JoinPrepared] = from id in Signed from view in Id select (MessageBody)new JoinPreparedMessage(id, view),
+        [MessageKind.JoinFailed] = from id in Signed from reason in Outcome select (MessageBody)new JoinFailedMessage(id, reason),
+        [MessageKind.Poison] = from target in AnyIncarnation from epoch in AnyEpoch select (MessageBody)new PoisonMessage(target, epoch),
+        [MessageKind.PoisonAcknowledged] =
+            from target in AnyIncarnation from epoch in AnyEpoch select (MessageBody)new PoisonAcknowledgedMessage(target, epoch),
+    }.ToImmutableDictionary();
+
+    private static Gen<bool> Flag => Gen.Elements(true, false);
+
+    private static Gen<Decision> AnyDecision =>
+        from decider in AnyNode from life in AnyIncarnation from view in View from voters in Set from removed in Set
+        select new Decision(decider, life, view, voters, removed);
+
+    private static Gen<ConnectivityRow> Row =>
+        from node in RealNode from life in AnyIncarnation from heard in Set from closed in Set select new ConnectivityRow(node, life, heard, closed);
+
+    private static Gen<StatusMessage> Status =>
+        from epoch in AnyEpoch from attempt in Gen.Choose(0, int.MaxValue) from stage in Gen.Choose(0, 6) from flags in Gen.Choose(0, 255)
+        from heard in Set from closed in Set
+        from rows in Row.ArrayOf()
+        from hasView in Flag from inForce in View
+        from pendings in Gen.Choose(0, 2) from pending in View.ArrayOf(pendings)
+        from seen in AnyEpoch from persisted in AnyEpoch from store in Signed from hash in Signed
+        from hasDecision in Flag from decision in AnyDecision from failures in Gen.Choose(0, int.MaxValue) from ejected in Set from released in Set
+        select new StatusMessage(
+            new ActivationId(epoch, attempt), (RegroupStage)stage, (StatusFlags)flags, heard, closed, ImmutableArray.Create(rows), hasView ? inForce : null,
+            ImmutableArray.Create(pending), seen, persisted, store, (ulong)hash, hasDecision ? decision : null, failures, ejected, released);
+}
