@@ -8,7 +8,7 @@ namespace Membership.Engine.Wire;
 /// <summary>Encodes and decodes the bodies of messages. Stateless; safe from any thread.</summary>
 internal static class BodyCodec
 {
-    private const int MinRowBytes = 4 + 2 + 8 + 1 + 1;
+    private const int MinRowBytes = 4 + 2 + 8 + 1 + 1 + 2;
 
     /// <summary>Whether this version knows how to read a kind.</summary>
     public static bool Knows(MessageKind kind) => kind is > MessageKind.Heartbeat and <= MessageKind.PoisonAcknowledged;
@@ -111,6 +111,7 @@ internal static class BodyCodec
             writer.I64(row.Incarnation.Value);
             writer.NodeSet(row.Heard);
             writer.NodeSet(row.Closed);
+            writer.U16((ushort)row.Flags);
             writer.EndRecord(start);
         }
         writer.Bool(status.StoredInForce is not null);
@@ -147,7 +148,7 @@ internal static class BodyCodec
         for (int i = 0; i < rows.Length && !reader.Failed; i++)
         {
             WireReader row = reader.Record();
-            rows[i] = new ConnectivityRow(row.Node(), ReadIncarnation(ref row), row.NodeSet(), row.NodeSet());
+            rows[i] = new ConnectivityRow(row.Node(), ReadIncarnation(ref row), row.NodeSet(), row.NodeSet(), (StatusFlags)row.U16());
             if (!rows[i].Node.IsValid) row.Fail();
             reader.End(row);
         }

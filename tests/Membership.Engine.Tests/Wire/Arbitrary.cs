@@ -91,10 +91,11 @@ internal static class Arbitrary
         select new Decision(decider, life, view, voters, removed);
 
     private static Gen<ConnectivityRow> Row =>
-        from node in RealNode from life in AnyIncarnation from heard in Set from closed in Set select new ConnectivityRow(node, life, heard, closed);
+        from node in RealNode from life in AnyIncarnation from heard in Set from closed in Set from flags in Gen.Choose(0, 511)
+        select new ConnectivityRow(node, life, heard, closed, (StatusFlags)flags);
 
     private static Gen<StatusMessage> Status =>
-        from epoch in AnyEpoch from attempt in Gen.Choose(0, int.MaxValue) from stage in Gen.Choose(0, 6) from flags in Gen.Choose(0, 255)
+        from epoch in AnyEpoch from attempt in Gen.Choose(0, int.MaxValue) from stage in Gen.Choose(0, 6) from flags in Gen.Choose(0, ushort.MaxValue)
         from heard in Set from closed in Set
         from rows in Row.ArrayOf()
         from hasView in Flag from inForce in View
