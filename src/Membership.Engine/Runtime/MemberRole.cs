@@ -1,0 +1,33 @@
+// The service roles over an installed view, the proof of death a host may trust, and why a node stopped.
+namespace Membership.Engine.Runtime;
+
+/// <summary>A node's role in the installed view.</summary>
+public enum MemberRole
+{
+    /// <summary>Not a member.</summary>
+    Out = 0,
+
+    /// <summary>A member with no special role.</summary>
+    In = 1,
+
+    /// <summary>The next master.</summary>
+    ViceMaster = 2,
+
+    /// <summary>The master.</summary>
+    Master = 3,
+}
+
+/// <summary>What counts as proof that a silent member is dead, so that its lease need not be waited for. A trust decision.</summary>
+public enum CrashEvidence
+{
+    /// <summary>Nothing: a removed member's lease is always waited for (default).</summary>
+    None = 0,
+
+    /// <summary>The member's own kernel refuses connections to its port. Wrong where another machine can answer for its address.</summary>
+    ConnectionRefused = 1,
+}
+
+/// <summary>Why a node halted.</summary>
+/// <param name="Code">The reason.</param>
+/// <param name="Detail">For people: what happened.</param>
+public sealed record NodeHalt(HaltCode Code, string Detail);

@@ -1,0 +1,480 @@
+// One node of a cluster: the parts put together, their start and their end, and the calls a host makes. The protocol
+// runs on the node's own loop; every call here either reads a published value or hands the loop a request.
+using System.Collections.Concurrent;
+using System.Globalization;
+using Membership.Engine.Arbitration;
+using Membership.Engine.Protocol;
+using Membership.Engine.Storage;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Membership.Engine.Runtime;
+
+/// <summary>A node of a membership cluster. Safe from any thread; properties never block.</summary>
+/// <remarks>
+/// Make it, <see cref="StartAsync"/> it, wait for the first view with <see cref="WaitForViewAsync"/>; watch <see cref="Halted"/>: a
+/// node that halts must stop serving, and its process should end. It disposes the arbiter it was given.
+/// </remarks>
+public sealed class MembershipNode : IAsyncDisposable
+{
+    private const int MaxOutstandingRequests = 256;
+    private static readonly TimeSpan WitnessCheckLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan PartStopLimit = TimeSpan.FromSeconds(10);
+
+    private readonly MembershipNodeOptions _options;
+    private readonly IQuorumArbiter? _arbiter;
+    private readonly IMembershipCallbacks _callbackHost;
+    private readonly ILogger _logger;
+    private readonly MonotonicClock _clock;
+    private readonly LeasePublisher _lease;
+    private readonly NodeJournal _journal;
+    private readonly LoopCounters _counters = new();
+    private readonly ViewStream _views = new();
+    private readonly ConcurrentDictionary<long, PendingRequest> _requests = new();
+    private readonly TaskCompletionSource<NodeHalt> _halted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly SemaphoreSlim _lifetime = new(1, 1);
+    private readonly Lock _gate = new();
+    private TaskCompletionSource<ClusterView> _firstView = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile ClusterView? _currentView;
+    private Parts? _parts;
+    private Task? _shutDown;
+    private volatile bool _started;
+    private long _lastRequest;
+
+    /// <summary>Makes a node; touches neither files nor network.</summary>
+    /// <param name="options">Its options.</param>
+    /// <param name="arbiter">The witness' arbiter, or null for none; the node disposes it.</param>
+    /// <param name="callbacks">The host's callbacks, or null.</param>
+    /// <param name="loggerFactory">Where it logs, or null.</param>
+    /// <exception cref="OptionsValidationException">The options are not usable; the message lists every failure.</exception>
+    public MembershipNode(
+        MembershipNodeOptions options, IQuorumArbiter? arbiter = null, IMembershipCallbacks? callbacks = null, ILoggerFactory? loggerFactory = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Validate(arbiter is not null) is { Count: > 0 } failures)
+            throw new OptionsValidationException(nameof(MembershipNodeOptions), typeof(MembershipNodeOptions), failures);
+        _options = options;
+        _arbiter = arbiter;
+        _callbackHost = callbacks ?? NoCallbacks.Instance;
+        _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Membership.Engine.Node");
+        _clock = new MonotonicClock(options.TimeProvider);
+        _lease = new LeasePublisher(_clock);
+        _journal = new NodeJournal(_clock);
+        Self = new NodeId(options.Self);
+    }
+
+    /// <summary>This node's number.</summary>
+    public NodeId Self { get; }
+
+    /// <summary>The members, as the cluster information has them: null while this node is not a member. Never blocks.</summary>
+    /// <remarks>MMClusterInfo. Changes before the callbacks about the change are made; during a regroup it is the view before.</remarks>
+    public ClusterView? CurrentView => _currentView;
+
+    /// <summary>The lease of the newest epoch. Check <see cref="MembershipLease.IsValid"/> at the point of use; take it from here anew after a hold.</summary>
+    public MembershipLease Lease => _lease.Current;
+
+    /// <summary>Completes when this node halts; never when it leaves or is disposed.</summary>
+    public Task<NodeHalt> Halted => _halted.Task;
+
+    /// <summary>This node's role over <see cref="CurrentView"/>.</summary>
+    public MemberRole Role => RoleOf(Self);
+
+    /// <summary>The last lines of what happened, oldest first.</summary>
+    public IReadOnlyList<JournalLine> Journal => _journal.Snapshot();
+
+    /// <summary>Whether a node is a member of <see cref="CurrentView"/>.</summary>
+    /// <param name="node">Its number.</param>
+    /// <returns>True if it is.</returns>
+    /// <remarks>MMIsNodeUp.</remarks>
+    public bool IsNodeUp(NodeId node) => _currentView?.Contains(node) ?? false;
+
+    /// <summary>The role of any node over <see cref="CurrentView"/>.</summary>
+    /// <param name="node">Its number.</param>
+    /// <returns>Its role; Out also while this node itself is not a member.</returns>
+    public MemberRole RoleOf(NodeId node)
+    {
+        if (_currentView is not { } view || !view.Contains(node)) return MemberRole.Out;
+        return view.Master == node ? MemberRole.Master : view.ViceMaster == node ? MemberRole.ViceMaster : MemberRole.In;
+    }
+
+    /// <summary>What was counted so far; zeros before the start.</summary>
+    /// <returns>A snapshot.</returns>
+    public MembershipCounters GetCounters()
+    {
+        Parts? parts = Volatile.Read(ref _parts);
+        var counters = new MembershipCounters
+        {
+            MessagesDropped = _counters.Dropped,
+            Regroups = _counters.Regroups,
+            ViewsInstalled = _counters.Installed,
+            StoreWrites = _counters.Writes,
+        };
+        return parts is null ? counters : parts.Network.Count(counters) with
+        {
+            QueueOverflows = parts.Loop.Overflows,
+            SlowCallbacks = parts.Callbacks.SlowCount,
+            FailedCallbacks = parts.Callbacks.FailedCount,
+            LatestWakeup = parts.Loop.Latest,
+            LoopAllocatedBytes = parts.Loop.AllocatedBytes,
+        };
+    }
+
+    /// <summary>
+    /// Opens the store, checks the witness, binds the ports, and begins to look for a cluster: to join it, or to take part in forming one.
+    /// Also after a <see cref="LeaveAsync"/>, to come back. Does not wait for a view.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the start; what was opened is closed again.</param>
+    /// <returns>A task that ends when the node is looking for its cluster.</returns>
+    /// <exception cref="ViewStoreException">The store is locked, corrupt, foreign or inaccessible.</exception>
+    /// <exception cref="Transport.TransportStartException">A host name does not resolve, or a port is in use.</exception>
+    /// <exception cref="InvalidOperationException">The witness cannot be used, the node has halted, or it was started already.</exception>
+    public Task StartAsync(CancellationToken cancellationToken = default) => BeginAsync(null, cancellationToken);
+
+    /// <summary>
+    /// As <see cref="StartAsync"/>, but forms a cluster by order of the operator, even without a quorum over what is on
+    /// disk. Refused while any node that can be reached has a valid lease. Whatever a lost majority decided without this node is void.
+    /// </summary>
+    /// <param name="reason">Who orders it and why; it goes to the log and the journal.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    /// <returns>A task that ends when the node is looking for its cluster.</returns>
+    public Task StartByForceAsync(string reason, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        return BeginAsync(reason, cancellationToken);
+    }
+
+    /// <summary>Waits until this node is a member, then gives the installed view.</summary>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>The view.</returns>
+    /// <exception cref="InvalidOperationException">The node halted, was refused by its cluster, or was disposed.</exception>
+    public Task<ClusterView> WaitForViewAsync(CancellationToken cancellationToken = default)
+    {
+        lock (_gate) return _currentView is not null || !_firstView.Task.IsCompletedSuccessfully ? _firstView.Task.WaitAsync(cancellationToken) : Task.FromException<ClusterView>(new InvalidOperationException($"Node {Self} is not a member any more; start it again."));
+    }
+
+    /// <summary>
+    /// The installed views, from the current one on. Each watcher has a queue of its own that keeps the latest 16: a slow one skips
+    /// views, it never delays the protocol. Ends when the node halts or is disposed.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the watching.</param>
+    /// <returns>The views in order.</returns>
+    public IAsyncEnumerable<ClusterView> ViewsAsync(CancellationToken cancellationToken = default) => _views.WatchAsync(cancellationToken);
+
+    /// <summary>Leaves cleanly: stops serving at once, votes in the regroup without itself, and goes.</summary>
+    /// <param name="cancellationToken">Stops waiting; the leave goes on.</param>
+    /// <returns>Ok, or NotMember.</returns>
+    /// <remarks>MMLeave.</remarks>
+    public async Task<MembershipStatus> LeaveAsync(CancellationToken cancellationToken = default)
+    {
+        Task<(MembershipStatus Status, string? Detail)> leave = Request("leave", static (core, id, now) => core.Leave(id, now));
+        _ = leave.ContinueWith(
+            left =>
+            {
+                if (left.Result.Status == MembershipStatus.Ok) _started = false;
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return (await leave.WaitAsync(cancellationToken).ConfigureAwait(false)).Status;
+    }
+
+    /// <summary>Removes another member: it is told to die, and a regroup goes on without it.</summary>
+    /// <param name="node">The member.</param>
+    /// <param name="cancellationToken">Stops waiting; the removal goes on.</param>
+    /// <returns>Ok when it has been told; NotMember when this node is none; Transient during a regroup or join; Fault for this node itself or a node that is not up.</returns>
+    /// <remarks>MMEject.</remarks>
+    public Task<MembershipStatus> EjectAsync(NodeId node, CancellationToken cancellationToken = default)
+        => RequestAsync($"eject of {node}", (core, id, now) => core.Eject(id, node, now), cancellationToken);
+
+    /// <summary>Runs a regroup now: connectivity is looked at anew, and the view gets a new epoch.</summary>
+    /// <param name="cancellationToken">Stops waiting; the regroup goes on.</param>
+    /// <returns>Ok when the new view is in force, or NotMember.</returns>
+    /// <remarks>MMForceRegroup.</remarks>
+    public Task<MembershipStatus> ForceRegroupAsync(CancellationToken cancellationToken = default)
+        => RequestAsync("forced regroup", static (core, id, now) => core.ForceRegroup(id, now), cancellationToken);
+
+    /// <summary>Lets this node decide and arbitrate, or not. A node that forms a cluster may; a joiner may from the end of its join on, by itself.</summary>
+    /// <param name="allowed">Whether it may.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>Ok, Already, or Transient when disallowed during a regroup.</returns>
+    /// <remarks>MmSetRegroupAllowed.</remarks>
+    public Task<MembershipStatus> SetRegroupAllowedAsync(bool allowed, CancellationToken cancellationToken = default)
+        => RequestAsync("set regroup allowed", (core, id, now) => core.SetRegroupAllowed(id, allowed, now), cancellationToken);
+
+    /// <summary>The host's messaging cannot reach a node from here on any path: the next regroup counts no edge to it. Returns at once.</summary>
+    /// <param name="node">The node.</param>
+    /// <remarks>MMNodeUnreachable.</remarks>
+    public void NodeUnreachable(NodeId node) => Volatile.Read(ref _parts)?.Loop.Post((core, now) => core.NodeUnreachable(node, now));
+
+    /// <summary>
+    /// Stops the node: leaves first if <see cref="MembershipNodeOptions.LeaveOnDispose"/> says so, else stops at once, as a crash would
+    /// look to the others. From here on no lease of it is valid. Bounded.
+    /// </summary>
+    /// <returns>A task that ends when its ports and its store are free again.</returns>
+    public async ValueTask DisposeAsync()
+    {
+        if (_options.LeaveOnDispose > TimeSpan.Zero && _currentView is not null && !_halted.Task.IsCompleted)
+        {
+            using var limit = new CancellationTokenSource(_options.LeaveOnDispose, _clock.Provider);
+            try
+            {
+                await LeaveAsync(limit.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                _logger.StopTookTooLong(Self, "leaving");
+            }
+        }
+        await ShutDownAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>For tests: peers with a live tripwire.</summary>
+    internal int TripwireCount => Volatile.Read(ref _parts)?.Network.TripwireCount ?? 0;
+
+    internal void CompleteRequest(RequestId request, MembershipStatus status, string? detail)
+    {
+        if (!_requests.TryRemove(request.Value, out PendingRequest? pending)) return;
+        _logger.RequestEnded(Self, pending.What, status, detail ?? "");
+        _journal.Add($"{pending.What}: {status} {detail}");
+        pending.Completion.TrySetResult((status, detail));
+    }
+
+    internal void Installed(ClusterView view)
+    {
+        _currentView = view;
+        _views.Publish(view);
+        lock (_gate) _firstView.TrySetResult(view);
+    }
+
+    internal void Halt(HaltCode code, string detail)
+    {
+        _lease.Lose();
+        _currentView = null;
+        _parts?.Loop.Stop();
+        _logger.Halts(Self, code, detail);
+        _journal.Add($"halt {code}: {detail}");
+        if (!_halted.TrySetResult(new NodeHalt(code, detail))) return;
+        lock (_gate) FailFirstView($"Node {Self} halted with {code}: {detail}");
+        _ = Task.Run(async () =>
+        {
+            try
+            {
+                await _callbackHost.HaltAsync(code, detail).ConfigureAwait(false);
+            }
+#pragma warning disable CA1031 // The host's callback may fail in any way; the halt stands.
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                _logger.HaltCallbackFailed(Self, failure);
+            }
+        });
+        _ = Task.Run(ShutDownAsync);
+    }
+
+    private async Task BeginAsync(string? forceReason, CancellationToken cancellationToken)
+    {
+        await _lifetime.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            lock (_gate)
+            {
+                if (_halted.Task.IsCompleted) throw new InvalidOperationException($"Node {Self} has halted with {_halted.Task.Result.Code}; start a new process.");
+                ObjectDisposedException.ThrowIf(_shutDown is not null, this);
+                if (_started) throw new InvalidOperationException($"Node {Self} was started already; leave first.");
+                if (_firstView.Task.IsCompleted) _firstView = new TaskCompletionSource<ClusterView>(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+            if (_parts is null)
+            {
+                Parts parts = await OpenAsync(cancellationToken).ConfigureAwait(false);
+                Volatile.Write(ref _parts, parts);
+                parts.Loop.Start(parts.Core);
+            }
+            _started = true;
+        }
+        finally
+        {
+            _lifetime.Release();
+        }
+        if (forceReason is not null)
+        {
+            _logger.FormingByForce(Self, forceReason);
+            _journal.Add($"forming by force: {forceReason}");
+        }
+        Task<(MembershipStatus Status, string? Detail)> started = Request("start", (core, id, now) => core.Start(id, forceReason is not null, now));
+        _ = FollowStartAsync(started);
+    }
+
+    /// <summary>The start's end: a joiner may decide and arbitrate from here on; a node that was refused says so to whoever waits.</summary>
+    private async Task FollowStartAsync(Task<(MembershipStatus Status, string? Detail)> started)
+    {
+        (MembershipStatus status, string? detail) = await started.ConfigureAwait(false);
+        if (status == MembershipStatus.Ok) await SetRegroupAllowedAsync(true).ConfigureAwait(false);
+        else
+        {
+            _started = false;
+            lock (_gate) FailFirstView($"Node {Self} did not become a member: {status} {detail}");
+        }
+    }
+
+    private async Task<Parts> OpenAsync(CancellationToken cancellationToken)
+    {
+        ViewStore store = await Task.Run(() => ViewStore.Open(_options.StoreDirectory, _options.ClusterId, Self), cancellationToken).ConfigureAwait(false);
+        NodeNetwork? network = null;
+        NodeLoop? loop = null;
+        try
+        {
+            if (_arbiter is not null) await CheckWitnessAsync(_arbiter, store, cancellationToken).ConfigureAwait(false);
+            loop = new NodeLoop(string.Create(CultureInfo.InvariantCulture, $"membership {Self}"), _clock, Stepped, LoopFailed);
+            network = new NodeNetwork(_options, Self, loop, _clock, _logger);
+            await network.StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            if (network is not null) await network.DisposeAsync().ConfigureAwait(false);
+            loop?.Dispose();
+            store.Dispose();
+            throw;
+        }
+        var callbacks = new CallbackRunner(
+            _callbackHost, _clock.Provider, _logger, Self, view => _currentView = view, id => loop.Post((core, now) => core.CallbackCompleted(id, now)));
+        WitnessRunner? witness = _arbiter is null ? null : new WitnessRunner(_arbiter, _clock, _logger, Self, loop.Post);
+        var effects = new NodeEffects(this, _options.ClusterId, Self, loop, store, callbacks, witness, _lease, network, _journal, _counters, _logger);
+        var core = new MembershipCore(ProtocolOptionsFor(), store.Loaded, effects, _clock.Now);
+        _logger.Starting(Self, _options.ClusterId, store.Directory, _arbiter?.Description ?? "none");
+        return new Parts(core, loop, store, network, callbacks, witness);
+    }
+
+    private async Task CheckWitnessAsync(IQuorumArbiter arbiter, ViewStore store, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(WitnessCheckLimit, _clock.Provider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var identity = new ArbiterIdentity(_options.ClusterId, Self, store.Loaded.Incarnation);
+        string? trouble;
+        try
+        {
+            trouble = await arbiter.CheckAsync(identity, either.Token).AsTask().WaitAsync(either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            trouble = $"{arbiter.Description} did not answer within {WitnessCheckLimit.TotalSeconds} s.";
+        }
+        if (trouble is not null) throw new InvalidOperationException($"Node {Self} cannot start: {trouble}");
+    }
+
+    private ProtocolOptions ProtocolOptionsFor()
+    {
+        ClusterTiming timing = _options.EffectiveTiming;
+        TimeSpan discovery = timing.LossPeriod * 1.25;
+        return new ProtocolOptions
+        {
+            Self = Self,
+            Nodes = [.. _options.Nodes.Select(static node => new ConfiguredNode(new NodeId(node.Number), node.Votes)).OrderBy(static node => node.Node)],
+            Timing = timing,
+            Rule = new QuorumRule(
+                _options.Policy ?? (_arbiter is null ? QuorumPolicy.NodeMajority : QuorumPolicy.NodeAndWitnessMajority), _options.TieBreaker, _options.WitnessPinned),
+            ClockRateBound = _options.ClockRateBound,
+            Paths = _options.Nodes[0].Endpoints.Count,
+            ArbitrationTimeout = _options.ArbitrationTimeout,
+            ArbitrationEqualizer = _options.ArbitrationEqualizer,
+            DiscoveryTime = _options.DiscoveryTime ?? (discovery > MinimumDiscovery ? discovery : MinimumDiscovery),
+            JoinTimeout = _options.JoinTimeout,
+            CallbackLimit = _options.CallbackLimit,
+            Bootstrap = _options.Bootstrap,
+            HasWitness = _arbiter is not null,
+            TrustConnectionRefused = _options.CrashEvidence == CrashEvidence.ConnectionRefused,
+            StoreLocked = true,
+        };
+    }
+
+    private static readonly TimeSpan MinimumDiscovery = TimeSpan.FromMilliseconds(500);
+
+    private async Task<MembershipStatus> RequestAsync(string what, Action<MembershipCore, RequestId, MonotonicTime> ask, CancellationToken cancellationToken)
+        => (await Request(what, ask).WaitAsync(cancellationToken).ConfigureAwait(false)).Status;
+
+    /// <summary>Hands the loop a request; it completes in any case, at the latest when the node has stopped.</summary>
+    private Task<(MembershipStatus Status, string? Detail)> Request(string what, Action<MembershipCore, RequestId, MonotonicTime> ask)
+    {
+        if (Volatile.Read(ref _parts) is not { } parts) return Task.FromResult((MembershipStatus.NotMember, (string?)"not started"));
+        if (_requests.Count >= MaxOutstandingRequests) return Task.FromResult((MembershipStatus.Transient, (string?)$"{MaxOutstandingRequests} requests are waiting already"));
+        var pending = new PendingRequest(what);
+        var id = new RequestId(Interlocked.Increment(ref _lastRequest));
+        _requests[id.Value] = pending;
+        if (!parts.Loop.Post((core, now) => ask(core, id, now)) || parts.Loop.Ended.IsCompleted)
+            CompleteRequest(id, MembershipStatus.NotMember, "the node has stopped");
+        return pending.Completion.Task;
+    }
+
+    private void Stepped(MembershipCore core)
+    {
+        if (_currentView is null || core.InForce is not null) return;
+        _currentView = null;
+        _views.Forget();
+    }
+
+    private void LoopFailed(Exception failure)
+    {
+        _logger.LoopFailed(Self, failure);
+        Halt(HaltCode.InternalFault, $"{failure.GetType().Name}: {failure.Message}");
+    }
+
+    private Task ShutDownAsync()
+    {
+        lock (_gate) return _shutDown ??= Task.Run(CloseAsync);
+    }
+
+    private async Task CloseAsync()
+    {
+        await _lifetime.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_parts is { } parts)
+            {
+                parts.Loop.Stop();
+                if (!parts.Loop.IsLoopThread) await parts.Loop.Ended.ConfigureAwait(false);
+                _lease.Lose();
+                _currentView = null;
+                foreach (long request in _requests.Keys) CompleteRequest(new RequestId(request), MembershipStatus.NotMember, "the node has stopped");
+                parts.Callbacks.Stop();
+                await StopPartAsync("the network", parts.Network.DisposeAsync().AsTask()).ConfigureAwait(false);
+                if (parts.Witness is { } witness) await StopPartAsync("the witness", witness.DisposeAsync().AsTask()).ConfigureAwait(false);
+                await StopPartAsync("the view store", Task.Run(parts.Store.Dispose)).ConfigureAwait(false);
+                parts.Loop.Dispose();
+            }
+            if (_arbiter is not null) await StopPartAsync("the arbiter", _arbiter.DisposeAsync().AsTask()).ConfigureAwait(false);
+            _views.End();
+            lock (_gate) FailFirstView($"Node {Self} has stopped.");
+            _logger.Stopped(Self);
+        }
+        finally
+        {
+            _lifetime.Release();
+        }
+    }
+
+    private async Task StopPartAsync(string part, Task stop)
+    {
+        try
+        {
+            await stop.WaitAsync(PartStopLimit).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            _logger.StopTookTooLong(Self, part);
+        }
+    }
+
+    private void FailFirstView(string why)
+    {
+        // Nobody may be waiting: an unobserved failure is not an error of its own.
+        if (_firstView.TrySetException(new InvalidOperationException(why))) _ = _firstView.Task.Exception;
+    }
+
+    private sealed class PendingRequest(string what)
+    {
+        public string What { get; } = what;
+
+        public TaskCompletionSource<(MembershipStatus Status, string? Detail)> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    private sealed record Parts(
+        MembershipCore Core, NodeLoop Loop, ViewStore Store, NodeNetwork Network, CallbackRunner Callbacks, WitnessRunner? Witness);
+}

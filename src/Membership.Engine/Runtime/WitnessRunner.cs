@@ -1,0 +1,189 @@
+// The one task that talks to the arbiter: challenges, record writes, releases, and the renewal loop after a win. Every
+// call has a deadline, whatever the arbiter does with its token, and trouble of any kind is "unknown".
+using System.Collections.Immutable;
+using System.Threading.Channels;
+using Membership.Engine.Arbitration;
+using Membership.Engine.Protocol;
+using Microsoft.Extensions.Logging;
+
+namespace Membership.Engine.Runtime;
+
+internal sealed class WitnessRunner : IAsyncDisposable
+{
+    /// <summary>How much longer than its deadline an arbiter may take to come back before it is given up on.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(100);
+
+    private readonly IQuorumArbiter _arbiter;
+    private readonly MonotonicClock _clock;
+    private readonly ILogger _logger;
+    private readonly NodeId _self;
+    private readonly Func<LoopInput, bool> _post;
+    private readonly Channel<Func<Task>> _commands = Channel.CreateUnbounded<Func<Task>>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Task _running;
+    private Task _stuck = Task.CompletedTask;
+    private ArbiterIdentity _identity;
+    private MonotonicTime _ownedUntil = MonotonicTime.MinValue;
+
+    public WitnessRunner(IQuorumArbiter arbiter, MonotonicClock clock, ILogger logger, NodeId self, Func<LoopInput, bool> post)
+    {
+        _arbiter = arbiter;
+        _clock = clock;
+        _logger = logger;
+        _self = self;
+        _post = post;
+        _running = Task.Run(RunAsync);
+    }
+
+    public void Arbitrate(long id, ArbiterIdentity identity, TimeSpan timeout) => _commands.Writer.TryWrite(async () =>
+    {
+        (WitnessResult result, MonotonicTime until) = await CallAsync("arbitrate", token => _arbiter.ArbitrateAsync(identity, token), timeout).ConfigureAwait(false);
+        _identity = identity;
+        _ownedUntil = until;
+        ArbitrationOutcome outcome = result.Outcome switch
+        {
+            WitnessOutcome.Success => ArbitrationOutcome.Won,
+            WitnessOutcome.Lost => ArbitrationOutcome.Lost,
+            _ => ArbitrationOutcome.Unknown,
+        };
+        _logger.Arbitrated(_self, outcome, result.Detail ?? "");
+        _post((core, now) => core.ArbitrationCompleted(id, outcome, until, result.Views, now));
+    });
+
+    public void WriteRecord(long id, ArbiterIdentity identity, ImmutableArray<ClusterView> slot) => _commands.Writer.TryWrite(async () =>
+    {
+        (WitnessResult result, MonotonicTime until) = await CallAsync(
+            "write the record", token => _arbiter.WriteSlotAsync(identity, slot, token), _ownedUntil - _clock.Now).ConfigureAwait(false);
+        bool confirmed = result.Outcome == WitnessOutcome.Success;
+        if (confirmed) _ownedUntil = until;
+        else if (result.Outcome == WitnessOutcome.Lost) _ownedUntil = MonotonicTime.MinValue;
+        MonotonicTime owned = _ownedUntil;
+        _post((core, now) => core.RecordWritten(id, confirmed, owned, now));
+    });
+
+    public void Release(ArbiterIdentity identity) => _commands.Writer.TryWrite(async () =>
+    {
+        _ownedUntil = MonotonicTime.MinValue;
+        await CallAsync("release", async token =>
+        {
+            await _arbiter.ReleaseAsync(identity, token).ConfigureAwait(false);
+            return new WitnessResult(WitnessOutcome.Lost, TimeSpan.Zero, []);
+        }, _arbiter.RenewInterval * 2).ConfigureAwait(false);
+    });
+
+    /// <summary>Lets commands already given finish, each within its deadline; renews no more.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _commands.Writer.TryComplete();
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        _stopping.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        while (true)
+        {
+            if (_commands.Reader.TryRead(out Func<Task>? command))
+            {
+                await command().ConfigureAwait(false);
+                continue;
+            }
+            if (_stopping.IsCancellationRequested || _commands.Reader.Completion.IsCompleted) return;
+            MonotonicTime now = _clock.Now;
+            if (_ownedUntil <= now)
+            {
+                if (_ownedUntil != MonotonicTime.MinValue) ReportLost("could not be renewed in time");
+                await WaitForCommandAsync(Timeout.InfiniteTimeSpan).ConfigureAwait(false);
+            }
+            else if (!await WaitForCommandAsync(NextRenewal(now)).ConfigureAwait(false) && !_stopping.IsCancellationRequested)
+            {
+                await RenewAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>A renewal interval after a call that succeeded; sooner while the last one failed.</summary>
+    private TimeSpan NextRenewal(MonotonicTime now)
+    {
+        TimeSpan left = _ownedUntil - now;
+        return _renewalFailed ? Min(_arbiter.RenewInterval / 4, left) : Min(_arbiter.RenewInterval, left / 2);
+    }
+
+    private bool _renewalFailed;
+
+    private async Task RenewAsync()
+    {
+        ArbiterIdentity identity = _identity;
+        (WitnessResult result, MonotonicTime until) = await CallAsync("renew", token => _arbiter.RenewAsync(identity, token), _ownedUntil - _clock.Now).ConfigureAwait(false);
+        _renewalFailed = result.Outcome == WitnessOutcome.Unknown;
+        switch (result.Outcome)
+        {
+            case WitnessOutcome.Success:
+                _ownedUntil = until;
+                _post((core, now) => core.WitnessOwnershipChanged(until, now));
+                break;
+            case WitnessOutcome.Lost:
+                ReportLost(result.Detail ?? "");
+                break;
+            default:
+                _logger.WitnessTrouble(_self, _arbiter.Description, "renew", result.Detail ?? "");
+                break;
+        }
+    }
+
+    private void ReportLost(string detail)
+    {
+        _ownedUntil = MonotonicTime.MinValue;
+        _logger.WitnessLost(_self, detail);
+        _post(static (core, now) => core.WitnessOwnershipChanged(MonotonicTime.MinValue, now));
+    }
+
+    /// <summary>One call, within its deadline. Ownership counts from before the call.</summary>
+    private async Task<(WitnessResult Result, MonotonicTime Until)> CallAsync(
+        string what, Func<CancellationToken, ValueTask<WitnessResult>> call, TimeSpan deadline)
+    {
+        static (WitnessResult, MonotonicTime) Unknown(string detail) => (new WitnessResult(WitnessOutcome.Unknown, TimeSpan.Zero, [], detail), MonotonicTime.MinValue);
+
+        if (deadline <= TimeSpan.Zero) return Unknown("the ownership ran out before the call");
+        using var limit = new CancellationTokenSource(deadline, _clock.Provider);
+        try
+        {
+            await _stuck.WaitAsync(limit.Token).ConfigureAwait(false);
+            MonotonicTime before = _clock.Now;
+            Task<WitnessResult> called = Task.Run(() => call(limit.Token).AsTask(), CancellationToken.None);
+            _stuck = called.ContinueWith(static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            WitnessResult result = await called.WaitAsync(deadline + Grace, _clock.Provider).ConfigureAwait(false);
+            return (result, result.Outcome == WitnessOutcome.Success ? before + result.OwnedFor : MonotonicTime.MinValue);
+        }
+        catch (Exception late) when (late is OperationCanceledException or TimeoutException)
+        {
+            return Unknown($"{_arbiter.Description} did not {what} within {deadline.TotalSeconds:0.###} s");
+        }
+#pragma warning disable CA1031 // An arbiter may fail in any way; for the protocol that is a lost vote.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            _logger.WitnessFailed(_self, _arbiter.Description, what, failure);
+            return Unknown(failure.Message);
+        }
+    }
+
+    /// <returns>False when the time was up without a command.</returns>
+    private async Task<bool> WaitForCommandAsync(TimeSpan limit)
+    {
+        using var limited = new CancellationTokenSource(limit, _clock.Provider);
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, limited.Token);
+        try
+        {
+            await _commands.Reader.WaitToReadAsync(waiting.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private static TimeSpan Min(TimeSpan left, TimeSpan right) => left < right ? left : right;
+}

@@ -1,0 +1,137 @@
+// Real nodes on loopback in one process, each with its own ports and store; tests start, stop and watch them.
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Membership.Engine.Arbitration;
+using Membership.Engine.Runtime;
+using Membership.Engine.Wire;
+using Xunit;
+
+namespace Membership.Engine.Tests.Runtime;
+
+internal sealed class LocalCluster : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly TestDirectory _directory = new();
+    private readonly KeyRing _keys = KeyRing.Generate();
+    private readonly List<MembershipNode> _everStarted = [];
+    private readonly MembershipNodeAddress[] _addresses;
+
+    public LocalCluster(int count, Func<MembershipNodeOptions, MembershipNodeOptions>? change = null, bool witness = false)
+    {
+        Change = change ?? (static options => options);
+        Witness = witness;
+        int[] ports = FreePorts(count);
+        _addresses = [.. Enumerable.Range(1, count).Select(number => new MembershipNodeAddress(number, [string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{ports[number - 1]}")]))];
+        Nodes = new MembershipNode[count];
+    }
+
+    public Func<MembershipNodeOptions, MembershipNodeOptions> Change { get; }
+
+    public bool Witness { get; }
+
+    public IReadOnlyList<MembershipNodeAddress> Addresses => _addresses;
+
+    /// <summary>By number less one.</summary>
+    public MembershipNode[] Nodes { get; }
+
+    public string StoreOf(int number) => _directory.At($"node{number}");
+
+    public string WitnessDirectory => _directory.At("witness");
+
+    public MembershipNodeOptions OptionsOf(int number) => Change(new MembershipNodeOptions
+    {
+        ClusterId = "test",
+        Self = number,
+        Nodes = _addresses,
+        StoreDirectory = StoreOf(number),
+        Timing = ClusterTiming.Local,
+        Keys = _keys,
+        Bootstrap = true,
+    });
+
+    public MembershipNode Create(int number, IMembershipCallbacks? callbacks = null)
+    {
+        IQuorumArbiter? arbiter = Witness
+            ? new WitnessFileArbiter(new WitnessFileOptions { Directory = WitnessDirectory, OwnershipPeriod = TimeSpan.FromSeconds(1), RenewInterval = TimeSpan.FromMilliseconds(250), CallDeadline = TimeSpan.FromSeconds(5) })
+            : null;
+        var node = new MembershipNode(OptionsOf(number), arbiter, callbacks);
+        _everStarted.Add(node);
+        return Nodes[number - 1] = node;
+    }
+
+    public async Task<MembershipNode> StartAsync(int number, IMembershipCallbacks? callbacks = null)
+    {
+        MembershipNode node = Create(number, callbacks);
+        await node.StartAsync();
+        return node;
+    }
+
+    /// <summary>Starts all and waits until all are in one view.</summary>
+    public async Task FormAsync(Func<int, IMembershipCallbacks?>? callbacks = null)
+    {
+        for (int number = 1; number <= Nodes.Length; number++) await StartAsync(number, callbacks?.Invoke(number));
+        await AllSeeAsync([.. Enumerable.Range(1, Nodes.Length)]);
+    }
+
+    /// <summary>Waits until the given nodes are in one installed view of exactly themselves, with valid leases.</summary>
+    public async Task<ClusterView> AllSeeAsync(params int[] numbers)
+    {
+        NodeSet expected = NodeSet.Of(numbers);
+        MembershipNode[] nodes = [.. numbers.Select(number => Nodes[number - 1])];
+        await EventuallyAsync(
+            () => nodes.All(node => node.CurrentView is { } view && view.Nodes == expected && view.Id == nodes[0].CurrentView?.Id && node.Lease.IsValid && node.Lease.Epoch == view.Epoch),
+            () => $"nodes {expected} are not in one view: {string.Join(", ", nodes.Select(static node => $"{node.Self}: {node.CurrentView} lease {node.Lease.Epoch} {node.Lease.IsValid}"))}");
+        return nodes[0].CurrentView!;
+    }
+
+    /// <summary>Polls a real condition, with a deadline.</summary>
+    public async Task EventuallyAsync(Func<bool> condition, Func<string>? otherwise = null)
+    {
+        MonotonicTime end = MonotonicClock.System.Now + Patience;
+        while (!condition())
+        {
+            if (MonotonicClock.System.Now >= end)
+                Assert.Fail((otherwise?.Invoke() ?? "the condition did not come true") + Environment.NewLine + Journals());
+            await Task.Delay(5);
+        }
+    }
+
+    public string Journals() => string.Join(
+        Environment.NewLine, Nodes.Where(static node => node is not null).SelectMany(static node => node.Journal.TakeLast(40).Select(line => $"  {node.Self} {line.SinceStart.TotalMilliseconds,8:0} {line.Text}")));
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (MembershipNode node in _everStarted) await node.DisposeAsync();
+        _directory.Dispose();
+    }
+
+    /// <summary>Ports that were free for UDP and TCP a moment ago, below the range that the system hands out by itself.</summary>
+    public static int[] FreePorts(int count)
+    {
+        var ports = new List<int>();
+        while (ports.Count < count)
+        {
+            int port = Random.Shared.Next(20_000, 32_000);
+            if (!ports.Contains(port) && IsFree(port)) ports.Add(port);
+        }
+        return [.. ports];
+    }
+
+    private static bool IsFree(int port)
+    {
+        try
+        {
+            using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            udp.Bind(new IPEndPoint(IPAddress.Loopback, port));
+            using var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            tcp.Bind(new IPEndPoint(IPAddress.Loopback, port));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}
