@@ -68,7 +68,7 @@ public sealed class MembershipNodeTests
         await cluster.FormAsync();
         await cluster.Nodes[0].DisposeAsync();
         await cluster.AllSeeAsync(2, 3);
-        Assert.Contains("Leave", cluster.Nodes[1].GetCounters().Regroups.Keys.Concat(cluster.Nodes[2].GetCounters().Regroups.Keys));
+        Assert.Contains("Leave", cluster.Nodes[0].GetCounters().Regroups.Keys);
     }
 
     [Fact]
