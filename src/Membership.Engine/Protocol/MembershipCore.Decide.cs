@@ -526,13 +526,18 @@ internal sealed partial class MembershipCore
         if (_arbitrating) return;
         if (_ownedUntil > _now)
         {
-            if (_recordedView == view.Id || _now - _recordWriteStartedAt < _timing.LossPeriod) return;
-            _recordWriteStartedAt = _now;
-            _upkeepWriteId = ++_arbitrationId;
-            _upkeepView = view.Id;
-            _effects.WriteWitnessRecord(_upkeepWriteId, [view, .. _state.Pending.Where(pending => pending.Epoch > view.Epoch)]);
+            if (_recordedView != view.Id && _now - _recordWriteStartedAt >= _timing.LossPeriod) RecordIdleView(view);
         }
         else if (view.Coordinator == _self && _regroupAllowed && _now >= _acquireNotBefore && !QuorumOwner(_now).IsValid) StartArbitration(idle: true, 4 * _timing.LossPeriod);
+    }
+
+    // Apart from its caller, which runs every tick and must not allocate what the lambda captures.
+    private void RecordIdleView(ClusterView view)
+    {
+        _recordWriteStartedAt = _now;
+        _upkeepWriteId = ++_arbitrationId;
+        _upkeepView = view.Id;
+        _effects.WriteWitnessRecord(_upkeepWriteId, [view, .. _state.Pending.Where(pending => pending.Epoch > view.Epoch)]);
     }
 
     private MonotonicTime _acquireNotBefore = MonotonicTime.MinValue;
