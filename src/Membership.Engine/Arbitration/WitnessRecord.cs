@@ -2,6 +2,7 @@
 // Immutable; one file holds exactly one, and a change is a new generation.
 using System.Collections.Immutable;
 using Membership.Engine.Storage;
+using Membership.Engine.Wire;
 
 namespace Membership.Engine.Arbitration;
 
@@ -74,7 +75,7 @@ internal sealed record WitnessRecord(
         for (int i = 0; i < slots.Length; i++)
         {
             NodeId node = content.ReadNode();
-            var views = new ClusterView[content.ReadCount(1)];
+            var views = new ClusterView[content.ReadCount(ViewCodec.MinBytes)];
             for (int v = 0; v < views.Length; v++) views[v] = content.ReadView();
             slots[i] = new WitnessSlot(node, ImmutableArray.Create(views));
         }

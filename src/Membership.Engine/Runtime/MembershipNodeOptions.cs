@@ -27,7 +27,7 @@ public sealed record MembershipNodeOptions
     /// <summary>This node's own directory for its view store; created when missing.</summary>
     public required string StoreDirectory { get; init; }
 
-    /// <summary>The clock values T, S and R; a zero value means the default. The first node of a cluster sets them; joiners inherit them.</summary>
+    /// <summary>The clock values T, S and R; not set = <see cref="ClusterTiming.Default"/>, a rate of 0 = its default. The first node of a cluster sets them; joiners inherit them.</summary>
     public ClusterTiming Timing { get; init; }
 
     /// <summary>Bound on the relative rate of any two members' clocks, 0..0.2; default 0.01 (1 %).</summary>

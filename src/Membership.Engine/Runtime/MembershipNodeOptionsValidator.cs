@@ -50,7 +50,7 @@ internal static class MembershipNodeOptionsValidator
             check(node.Votes is >= 0 and <= MaxVotes, $"Node {node.Number} has {node.Votes} votes: use 0..{MaxVotes} (default 1).");
             int count = node.Endpoints?.Count ?? 0;
             check(count is >= 1 and <= MaxPaths, $"Node {node.Number} has {count} endpoints: give it one per path, 1..{MaxPaths}.");
-            check(count == paths, $"Node {node.Number} has {count} endpoints and node {nodes[0].Number} has {paths}: every node needs one per path.");
+            check(count == 0 || count == paths, $"Node {node.Number} has {count} endpoints and node {nodes[0].Number} has {paths}: every node needs one per path.");
             foreach (string endpoint in node.Endpoints ?? [])
             {
                 if (EndpointFault(endpoint) is { } fault)

@@ -2,6 +2,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
+using Membership.Engine.Wire;
 
 namespace Membership.Engine.Storage;
 
@@ -44,27 +45,7 @@ internal sealed class ContentWriter
         _buffer.Advance(length);
     }
 
-    public void Write(ClusterView view)
-    {
-        Write(view.Epoch.Value);
-        Write((byte)view.Rule.Policy);
-        Write((byte)view.Rule.TieBreaker);
-        Write((byte)(view.Rule.WitnessPinned ? 1 : 0));
-        Write(view.Timing.ClockPeriod.Ticks);
-        Write(view.Timing.SendRate);
-        Write(view.Timing.ReceiveRate);
-        Write(view.Master.Value);
-        Write(view.ViceMaster.Value);
-        Write(view.QuorumOwner.Value);
-        Write(view.Members.Length);
-        foreach (ClusterMember member in view.Members)
-        {
-            Write(member.Node.Value);
-            Write(member.Incarnation.Value);
-            Write(member.Votes);
-            Write(member.StoreId);
-        }
-    }
+    public void Write(ClusterView view) => _buffer.Advance(ViewCodec.Write(view, _buffer.GetSpan(ViewCodec.Measure(view))));
 }
 
 /// <summary>Reads fields in the order they were written; the first impossible one ends it.</summary>
@@ -99,20 +80,9 @@ internal ref struct ContentReader(ReadOnlySpan<byte> content)
 
     public ClusterView ReadView()
     {
-        var epoch = new Epoch(ReadInt64());
-        var rule = new QuorumRule((QuorumPolicy)ReadByte(), (TieBreaker)ReadByte(), ReadByte() != 0);
-        var timing = new ClusterTiming(new TimeSpan(ReadInt64()), ReadInt32(), ReadInt32());
-        NodeId master = ReadNode(), viceMaster = ReadNode(), quorumOwner = ReadNode();
-        var members = new ClusterMember[ReadCount(24)];
-        for (int i = 0; i < members.Length; i++) members[i] = new ClusterMember(ReadNode(), new Incarnation(ReadInt64()), ReadInt32(), ReadInt64());
-        try
-        {
-            return new ClusterView(epoch, members, rule, timing, master, viceMaster, quorumOwner);
-        }
-        catch (ArgumentException impossible)
-        {
-            throw new RecordFormatException($"it holds an impossible view: {impossible.Message}");
-        }
+        if (!ViewCodec.TryRead(_rest, out ClusterView? view, out int consumed)) throw new RecordFormatException("it holds an impossible view");
+        _rest = _rest[consumed..];
+        return view!;
     }
 
     private ReadOnlySpan<byte> Take(int length)

@@ -1,6 +1,7 @@
 // The content of the view file: whose it is (cluster, node, generation), then the stored state.
 using System.Collections.Immutable;
 using Membership.Engine.Protocol;
+using Membership.Engine.Wire;
 
 namespace Membership.Engine.Storage;
 
@@ -40,7 +41,7 @@ internal static class ViewStoreFormat
         var highestSeen = new Epoch(content.ReadInt64());
         var highestPersisted = new Epoch(content.ReadInt64());
         ClusterView? inForce = content.ReadByte() != 0 ? content.ReadView() : null;
-        var pending = new ClusterView[content.ReadCount(1)];
+        var pending = new ClusterView[content.ReadCount(ViewCodec.MinBytes)];
         for (int i = 0; i < pending.Length; i++) pending[i] = content.ReadView();
         if (!content.AtEnd) throw new RecordFormatException("there is more content than its fields take");
         if (storeId == 0) throw new RecordFormatException("its store id is 0");
