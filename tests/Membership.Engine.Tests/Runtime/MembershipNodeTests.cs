@@ -109,6 +109,10 @@ public sealed class MembershipNodeTests
         {
             await foreach (ClusterView view in cluster.Nodes[0].ViewsAsync(Cancel)) lock (seen) seen.Add(view);
         }, Cancel);
+        await cluster.EventuallyAsync(() =>
+        {
+            lock (seen) return seen.Count > 0;
+        });
         await cluster.Nodes[2].LeaveAsync(Cancel);
         await cluster.AllSeeAsync(1, 2);
         await cluster.EventuallyAsync(() =>
