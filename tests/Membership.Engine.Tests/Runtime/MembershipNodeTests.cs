@@ -131,6 +131,7 @@ public sealed class MembershipNodeTests
         var callbacks = new RecordingCallbacks();
         await using var cluster = new LocalCluster(3);
         await cluster.FormAsync(number => number == 1 ? callbacks : null);
+        await cluster.EventuallyAsync(() => callbacks.Calls.LastOrDefault() == "change 3 up");
         callbacks.Clear();
         await cluster.Nodes[2].DisposeAsync();
         await cluster.AllSeeAsync(1, 2);
