@@ -110,7 +110,8 @@ internal static class CompiledReferences
                     metadata.GetStandaloneSignature((StandaloneSignatureHandle)signature).DecodeMethodSignature(names, null);
                     break;
                 case OperandType.InlineSwitch:
-                    code.Offset += 4 * code.ReadInt32();
+                    int targets = code.ReadInt32();
+                    code.Offset += 4 * targets;
                     break;
                 case OperandType.InlineI8 or OperandType.InlineR:
                     code.Offset += 8;
