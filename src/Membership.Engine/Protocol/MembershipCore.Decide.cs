@@ -205,7 +205,8 @@ internal sealed partial class MembershipCore
     {
         _decision = decision;
         _decidedAt = _now;
-        _statusDirty = true;
+        // The decider names it; the others say so when it is on their disk, unless somebody depends on the relay.
+        _statusDirty |= decision.Decider == _self || !MatrixIsComplete();
         Log($"accepts decision {decision.View} by {decision.Decider}{(decision.Voters.IsEmpty ? "" : $", voters {decision.Voters}")}");
         AddPending(decision.View);
         UpdateLeasesExpired(decision);
@@ -235,7 +236,7 @@ internal sealed partial class MembershipCore
             return;
         }
         _leasesExpired = true;
-        _statusDirty = true;
+        _statusDirty |= IsDurable(decision.View);
     }
 
     /// <summary>What the decider knows of one participant's disk.</summary>

@@ -101,7 +101,8 @@ internal sealed partial class MembershipCore
         _stage = stage;
         _stageStartedAt = _now;
         _stageDone = false;
-        _statusDirty = true;
+        // What others wait for: that we are here, our row, and that the view is in force. The rest is said when it is done.
+        _statusDirty |= stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.CleanUp1;
         _waitingFor = NodeId.Invalid;
         _patienceUntil = MonotonicTime.MinValue;
         _effects.StageEntered(_activation, stage, _cause);
@@ -469,13 +470,15 @@ internal sealed partial class MembershipCore
     private ImmutableArray<ConnectivityRow> RelayedRows()
     {
         if (_stage < RegroupStage.Close || _stage > RegroupStage.Prune) return [];
-        bool complete = _closed.IsSubsetOf(_heard);
+        return MatrixIsComplete() ? [] : [.. _rows.Values.OrderBy(static row => row.Node)];
+    }
+
+    private bool MatrixIsComplete()
+    {
+        if (!_closed.IsSubsetOf(_heard)) return false;
         foreach (ConnectivityRow row in _rows.Values)
-        {
-            if (complete) complete = _closed.IsSubsetOf(row.Heard);
-            if (!complete) break;
-        }
-        return complete ? [] : [.. _rows.Values.OrderBy(static row => row.Node)];
+            if (!_closed.IsSubsetOf(row.Heard)) return false;
+        return true;
     }
 
     /// <summary>The view is on disk as being in force: it counts from here on. What follows is stage 4, a join, or farewell.</summary>
@@ -634,8 +637,6 @@ internal sealed partial class MembershipCore
     {
         if (!CallbacksDone) return;
         FinishInstall();
-        _statusDirty = true;
-        BroadcastStatus();
         _stage = RegroupStage.None;
         _effects.StageEntered(_activation, RegroupStage.None, _cause);
         _ejected = _unreachable = default;
