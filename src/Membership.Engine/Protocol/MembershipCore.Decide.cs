@@ -441,6 +441,7 @@ internal sealed partial class MembershipCore
         _idleArbitration = idle;
         _ownedBeforeArbitration = _ownedUntil > _now;
         _arbitrationActivation = _activation;
+        _releaseAt = MonotonicTime.MaxValue;
         _arbitrationStartedAt = _now;
         _effects.Arbitrate(++_arbitrationId, timeout);
         _arbitrationPendingId = _arbitrationId;
@@ -482,13 +483,29 @@ internal sealed partial class MembershipCore
         End();
     }
 
+    /// <summary>
+    /// Stops owning at once by this node's own account. The release itself waits until no member can still count a claim that was
+    /// handed out: a lease may rest on the witness' vote until then, and nobody else may have it meanwhile.
+    /// </summary>
     private void GiveUpWitness()
     {
         _ownedUntil = MonotonicTime.MinValue;
         _ownedBeforeArbitration = false;
         _leaseDirty = true;
+        _releaseAt = _claimedUntil;
+        ReleaseWhenDue();
+    }
+
+    private void ReleaseWhenDue()
+    {
+        if (_now < _releaseAt) return;
+        _releaseAt = MonotonicTime.MaxValue;
         _effects.ReleaseWitness();
     }
+
+    /// <summary>Until when some member may count the witness' vote because of a claim in a message of ours.</summary>
+    private MonotonicTime _claimedUntil = MonotonicTime.MinValue;
+    private MonotonicTime _releaseAt = MonotonicTime.MaxValue;
 
     private void FailArbitration(string reason)
     {

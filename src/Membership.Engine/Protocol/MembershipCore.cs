@@ -147,7 +147,8 @@ internal sealed partial class MembershipCore
     public void WitnessOwnershipChanged(MonotonicTime ownedUntil, MonotonicTime now)
     {
         if (!Begin(now)) return;
-        _ownedUntil = ownedUntil;
+        // On its way out of our hands: a renewal in between changes nothing.
+        if (_releaseAt == MonotonicTime.MaxValue) _ownedUntil = ownedUntil;
         _leaseDirty = true;
         End();
     }
@@ -224,6 +225,7 @@ internal sealed partial class MembershipCore
     private void End()
     {
         if (Phase == NodePhase.Halted) return;
+        ReleaseWhenDue();
         UpdateLease();
         EvaluateStages();
         if (Phase == NodePhase.Halted) return;
@@ -254,7 +256,8 @@ internal sealed partial class MembershipCore
         if (Lease.ValidUntil > _now) wake = MonotonicTime.Min(wake, Lease.ValidUntil);
         if (_silenceCheckAt > _now) wake = MonotonicTime.Min(wake, _silenceCheckAt);
         if (_stageWakeup > _now) wake = MonotonicTime.Min(wake, _stageWakeup);
-        NextWakeup = Phase is NodePhase.Down or NodePhase.Halted ? MonotonicTime.MaxValue : wake;
+        if (Phase == NodePhase.Down) wake = MonotonicTime.MaxValue;
+        NextWakeup = MonotonicTime.Min(wake, _releaseAt);
     }
 
     private void Halt(HaltCode code, string detail)
@@ -265,7 +268,7 @@ internal sealed partial class MembershipCore
         _stage = RegroupStage.None;
         NextWakeup = MonotonicTime.MaxValue;
         CompleteAll(MembershipStatus.Fault, detail);
-        if (_ownedUntil > _now) _effects.ReleaseWitness();
+        if (_ownedUntil > _now && _claimedUntil <= _now) _effects.ReleaseWitness();
         _effects.Halt(code, detail);
     }
 
