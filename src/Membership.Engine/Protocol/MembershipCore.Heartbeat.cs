@@ -141,6 +141,7 @@ internal sealed partial class MembershipCore
         peer.LastHeard = _now;
         if (header.InForce != ViewId.None) _lastMemberHeardAt = _now;
         if ((uint)path < (uint)peer.LastHeardOnPath.Length) peer.LastHeardOnPath[path] = _now;
+        if (header.Sequence >= peer.HeardSequence) peer.HeardView = header.InForce;
         peer.HeardSequence = Math.Max(peer.HeardSequence, header.Sequence);
         peer.UnansweredSince = MonotonicTime.MaxValue;
         peer.OwnerClaimUntil = header.OwnershipRemaining > TimeSpan.Zero ? _now + header.OwnershipRemaining : MonotonicTime.MinValue;
@@ -172,14 +173,19 @@ internal sealed partial class MembershipCore
 
         ulong sentBefore = peer.LastSequence;
         DropReason outcome = body is null ? DropReason.None : Dispatch(in header, peer, body);
-        if (Phase == NodePhase.Halted) return outcome;
-        bool answer = (header.Flags & HeaderFlags.AckRequested) != 0 && peer.LastSequence == sentBefore;
+        if (Phase == NodePhase.Halted || peer.LastSequence != sentBefore) return outcome;
+        bool answer = (header.Flags & HeaderFlags.AckRequested) != 0;
         // After a view change our own newest message may predate the peer's move: ask again at once.
-        answer |= peer.LastSequence == sentBefore && header.InForce == InForceId && IsMember && peer.AckedView != InForceId && WantsAcknowledgement(peer)
+        answer |= header.InForce == InForceId && IsMember && peer.AckedView != InForceId && WantsAcknowledgement(peer)
             && _now - peer.LastNudgeAt > _timing.ClockPeriod / 8 && (peer.LastNudgeAt = _now) == _now;
-        if (answer && MayAnswer(peer, in header)) Answer(peer, path);
+        if (answer && MayAnswer(peer, in header)) (_answerTo, _answerPath, _answerSequence) = (peer, path, peer.LastSequence);
         return outcome;
     }
+
+    // The answer owed to the message just taken in: given at the end of the input, unless a status says it anyway.
+    private Peer? _answerTo;
+    private int _answerPath;
+    private ulong _answerSequence;
 
     private bool MayAnswer(Peer peer, in MessageHeader header)
         => header.InForce != ViewId.None || Phase is NodePhase.Joining || IsMember || peer.HeardSequence != 0;

@@ -504,6 +504,9 @@ internal sealed partial class MembershipCore
             if (peer.Incarnation < member.Incarnation) peer.BeginLife(member.Incarnation);
             if (peer.Incarnation == member.Incarnation) peer.StoreId = member.StoreId;
             if (former is null || !former.Contains(member.Node, member.Incarnation)) peer.LastHeard = _now;
+            if (peer.HeardView != view.Id || peer.Incarnation != member.Incarnation) continue;
+            // It was in this view before us: what it sent then is acknowledged from here on.
+            (peer.AckableView, peer.AckableSequence, peer.LastAcked) = (view.Id, peer.HeardSequence, _now);
         }
         Log($"{view} in force");
         _effects.ViewInForce(view, _activation);

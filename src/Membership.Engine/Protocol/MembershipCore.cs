@@ -141,6 +141,7 @@ internal sealed partial class MembershipCore
         DropReason reason = Accept(in header, path, body);
         if (reason != DropReason.None) _effects.Dropped(reason, header.From);
         End();
+        _answerTo = null;
     }
 
     /// <summary>The owner's renewal loop reports until when this node owns the witness; MinValue = not (any more).</summary>
@@ -231,6 +232,8 @@ internal sealed partial class MembershipCore
         if (Phase == NodePhase.Halted) return;
         EvaluateJoin();
         if (_statusDirty) BroadcastStatus();
+        if (_answerTo is { } peer && peer.LastSequence == _answerSequence) Answer(peer, _answerPath);
+        _answerTo = null;
         ComputeWakeup();
     }
 

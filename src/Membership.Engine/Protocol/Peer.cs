@@ -46,6 +46,9 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     public readonly MonotonicTime[] LastHeardOnPath = Enumerable.Repeat(start, paths).ToArray();
     public ulong HeardSequence;
 
+    /// <summary>The view in force that its newest message showed.</summary>
+    public ViewId HeardView;
+
     /// <summary>It said that it hears this life of ours.</summary>
     public MonotonicTime HeardByAt = MonotonicTime.MinValue;
 
@@ -97,7 +100,7 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
         CannotVote = false;
         AckedSentAt = WitnessUntil = OwnerClaimUntil = HeardByAt = MonotonicTime.MinValue;
         HeardSequence = AckableSequence = StatusSequence = 0;
-        AckedView = AckableView = StatusInForce = ViewId.None;
+        AckedView = AckableView = StatusInForce = HeardView = ViewId.None;
         Status = null;
         StatusAt = MonotonicTime.MinValue;
         TripwireLost = false;
