@@ -14,6 +14,7 @@ internal sealed class CheckerSet(ClusterWorld world)
     private readonly CallbackOrderChecker _callbacks = new(world);
     private readonly ArbitrationChecker _arbitration = new(world);
     private readonly StoreChecker _store = new(world);
+    private readonly StormChecker _storm = new(world);
     private readonly HealthyNodeChecker _healthy = new(world);
 
     public ViewChainChecker Chain => _chain;
@@ -37,7 +38,11 @@ internal sealed class CheckerSet(ClusterWorld world)
 
     public void ViewInstalled(SimProcess process, ClusterView view) => _callbacks.ViewInstalled(process, view);
 
-    public void StageEntered(SimProcess process, ActivationId activation, RegroupStage stage) => _callbacks.StageEntered(process, activation, stage);
+    public void StageEntered(SimProcess process, ActivationId activation, RegroupStage stage)
+    {
+        if (stage == RegroupStage.Activate) _storm.Activated(process);
+        _callbacks.StageEntered(process, activation, stage);
+    }
 
     public void CallbackInvoked(SimProcess process, in CallbackRequest callback) => _callbacks.Invoked(process, in callback);
 
@@ -55,7 +60,11 @@ internal sealed class CheckerSet(ClusterWorld world)
 
     public void OwnershipClaimed(SimProcess process, TimeSpan remaining) => _arbitration.Claimed(process, remaining);
 
-    public void NodeHalted(SimProcess process, HaltCode code) => world.Health.TouchNode(process.Number);
+    public void NodeHalted(SimProcess process, HaltCode code)
+    {
+        world.Health.TouchNode(process.Number);
+        _chain.NodeHalted(process, code);
+    }
 
     public void HasLeft(SimProcess process) => _callbacks.HasLeft(process);
 

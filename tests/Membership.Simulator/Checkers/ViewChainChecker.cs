@@ -38,6 +38,15 @@ internal sealed class ViewChainChecker(ClusterWorld world)
         foreach (ClusterView view in slot) _recorded.Add(view.Id);
     }
 
+    /// <summary>A node is told to go only by a view in force that leaves this life of it out, or by somebody who was asked to eject it.</summary>
+    public void NodeHalted(SimProcess process, HaltCode code)
+    {
+        if (code is not (HaltCode.Poisoned or HaltCode.Removed) || process.EjectAsked) return;
+        foreach (ClusterView view in _inForce)
+            if (view.Epoch > (process.Core.InForce?.Epoch ?? Epoch.None) && !view.Contains(new NodeId(process.Number), process.Incarnation)) return;
+        world.Violate("poison", $"node {process.Number} halts ({code}), but no view in force leaves this life of it out, and nobody ejected it.");
+    }
+
     /// <summary>The in-force view of the next lower epoch, or null.</summary>
     public ClusterView? Before(ClusterView view)
     {

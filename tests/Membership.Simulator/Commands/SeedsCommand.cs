@@ -17,6 +17,7 @@ internal static class SeedsCommand
         TimeSpan busy = TimeSpan.Zero;
         double slowestHeal = 0;
         ulong slowestSeed = 0;
+        (long Regroups, ulong Seed) busiest = default;
         var threads = new Thread[jobs];
         for (int i = 0; i < jobs; i++)
         {
@@ -30,6 +31,7 @@ internal static class SeedsCommand
             output.WriteLine($"  replay: {ReplayLine(seed, filter)}");
         }
         if (slowestSeed != 0) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"slowest_heal={slowestHeal:P0} of the liveness bound (seed {slowestSeed})"));
+        output.WriteLine($"busiest={busiest.Regroups} regroups of nodes in one run (seed {busiest.Seed})");
         long rate = busy > TimeSpan.Zero ? (long)(events / busy.TotalSeconds) : 0;
         output.WriteLine($"seeds={runs} violations={found.Count} events={events} events_per_s={rate} regroups={regroups} installs={installs}");
         return found.Count == 0 ? 0 : 1;
@@ -53,6 +55,7 @@ internal static class SeedsCommand
                     installs += result.Installs;
                     busy += result.Elapsed;
                     if (result.Violation is { } violation) found.Add(seed, violation);
+                    if (result.Regroups > busiest.Regroups) busiest = (result.Regroups, seed);
                     double heal = result.Healed / (double)result.HealBound;
                     if (heal > slowestHeal) (slowestHeal, slowestSeed) = (heal, seed);
                 }

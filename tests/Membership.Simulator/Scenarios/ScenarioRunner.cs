@@ -3,6 +3,7 @@
 using System.Globalization;
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Simulator.Workload;
 using Membership.Simulator.World;
 
 namespace Membership.Simulator.Scenarios;
@@ -121,6 +122,9 @@ internal sealed partial class ScenarioRunner
             case "witness":
                 Witness(words);
                 break;
+            case "faults": // faults Churn 10s
+                RandomFaults(Enum.Parse<FaultFocus>(words[1]), Time(words[2]));
+                break;
             case "force-form":
                 _world.ForceForm = words[1] == "on";
                 break;
@@ -135,6 +139,19 @@ internal sealed partial class ScenarioRunner
             default:
                 throw new FormatException($"'{words[0]}' is not a command.");
         }
+    }
+
+    // Random faults of one family for a while, all mended at its end; the script goes on in the quiet.
+    private void RandomFaults(FaultFocus focus, long duration)
+    {
+        double moments = focus == FaultFocus.Moments ? 0.04 : 0.005;
+        long gap = focus == FaultFocus.Churn ? _world.Options.L / 3 : 2 * _world.Options.L;
+        var schedule = new FaultSchedule(_world, new RunPlan(_world.Options, focus, duration, gap, moments, 0));
+        schedule.Begin(0);
+        _world.RunUntil(_world.Now + duration);
+        schedule.Heal();
+        _world.QuietPhase = false;
+        _world.OnMoment = OnMoment;
     }
 
     private void Disk(SimNode node, string[] words)

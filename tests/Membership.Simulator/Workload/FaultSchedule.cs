@@ -28,7 +28,12 @@ internal sealed class FaultSchedule
     public void Start()
     {
         foreach (SimNode node in _world.Nodes) node.StartLater(_rng.Span(0, _rng.Chance(0.3) ? 4 * _plan.Options.L : _plan.Options.L / 4));
-        long firstFault = _rng.Chance(0.2) ? 0 : 6 * _plan.Options.L + _rng.Span(0, 4 * _plan.Options.L);
+        Begin(_rng.Chance(0.2) ? 0 : 6 * _plan.Options.L + _rng.Span(0, 4 * _plan.Options.L));
+    }
+
+    /// <summary>Faults begin after the given time.</summary>
+    public void Begin(long firstFault)
+    {
         _world.After(firstFault, Next);
         if (_plan.MomentChance > 0) _world.OnMoment = Strike;
     }

@@ -23,7 +23,6 @@ internal sealed partial class SimProcess
     private readonly List<SimEvent> _frozen = [];
     private readonly Dictionary<long, RequestKind> _requests = [];
     private MonotonicTime _armedFor = MonotonicTime.MaxValue;
-    private MonotonicTime _lastLoop;
     private long _armedAt = long.MaxValue;
     private int _frozenMessages;
     private int _spins;
@@ -64,7 +63,6 @@ internal sealed partial class SimProcess
     public void Boot()
     {
         MonotonicTime now = LocalNow;
-        _lastLoop = now;
         Guard(() =>
         {
             Core = new MembershipCore(_world.Options.ForNode(Number, _world.Options.StoreLocked), Node.Disk.Content, this, now);
@@ -138,7 +136,14 @@ internal sealed partial class SimProcess
         Call(now => Core.Leave(NewRequest(forGood ? RequestKind.LeaveForGood : RequestKind.Leave), now));
     }
 
-    public void Eject(int node) => Call(now => Core.Eject(NewRequest(RequestKind.Other), new NodeId(node), now));
+    public void Eject(int node)
+    {
+        if (Ready && _world.Node(node).Process is { } target) target.EjectAsked = true;
+        Call(now => Core.Eject(NewRequest(RequestKind.Other), new NodeId(node), now));
+    }
+
+    /// <summary>Somebody was asked to eject this life.</summary>
+    public bool EjectAsked { get; private set; }
 
     public void ForceRegroup() => Call(now => Core.ForceRegroup(NewRequest(RequestKind.Other), now));
 
@@ -178,9 +183,7 @@ internal sealed partial class SimProcess
             switch (input.Kind)
             {
                 case EventKind.Message:
-                    // The planted defect stamps an arrival with the time read before the wait for it.
-                    MonotonicTime stamp = (_world.Options.Defects & PlantedDefects.StaleArrivalTimes) != 0 ? _lastLoop : now;
-                    Core.Receive(in input.Header, input.Path, (MessageBody?)input.Payload, stamp);
+                    Core.Receive(in input.Header, input.Path, (MessageBody?)input.Payload, now);
                     break;
                 case EventKind.Wake:
                     if (input.Id != _armedAt) return;
@@ -208,7 +211,6 @@ internal sealed partial class SimProcess
         {
             _world.Violate("exception", $"node {Number}: {error}");
         }
-        _lastLoop = now;
         AfterInput();
     }
 
@@ -218,7 +220,6 @@ internal sealed partial class SimProcess
         MonotonicTime now = LocalNow;
         if (now < Core.NextWakeup) return;
         Guard(() => Core.Tick(now));
-        _lastLoop = now;
         AfterInput();
     }
 
