@@ -97,7 +97,7 @@ internal sealed class CallbackOrderChecker(ClusterWorld world)
                 break;
             case CallbackKind.ClusterInfoChanged:
                 if (callback.View is not { } view || !view.Contains(new NodeId(process.Number))) Fail(process, $"ClusterInfoChanged({callback.View}) without this node");
-                else if (state.InForce?.Id != view.Id) Fail(process, $"ClusterInfoChanged({view}) but {state.InForce} is in force here");
+                else if (view.Epoch > state.InForce?.Epoch || view.Epoch <= state.Info?.Epoch) Fail(process, $"ClusterInfoChanged({view}) after {state.Info}, with {state.InForce} in force here");
                 state.Info = callback.View;
                 state.CleanedUp1 = default;
                 state.CleanedUp2 = false;
