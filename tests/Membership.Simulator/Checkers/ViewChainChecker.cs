@@ -38,6 +38,9 @@ internal sealed class ViewChainChecker(ClusterWorld world)
         foreach (ClusterView view in slot) _recorded.Add(view.Id);
     }
 
+    /// <summary>Whether these nodes with empty disks, helped by the witness, would have quorum over the configured set.</summary>
+    public bool CouldForm(NodeSet nodes) => QuorumAudit.HasQuorum(nodes, witness: true, _configured, world.Options.HasWitness);
+
     /// <summary>A node is told to go only by a view in force that leaves this life of it out, or by somebody who was asked to eject it.</summary>
     public void NodeHalted(SimProcess process, HaltCode code)
     {

@@ -11,7 +11,7 @@ internal static class ScaleCommand
 {
     public static int Run(IReadOnlyList<int> sizes, TextWriter output)
     {
-        output.WriteLine("nodes  formed_ms  crash_to_view_ms  spread_ms  ticks  stages  messages/node  rounds  bytes/node  events");
+        output.WriteLine("nodes  formed_ms  forced_ms  forced_rounds  crash_to_view_ms  spread_ms  ticks  stages  messages/node  rounds  bytes/node  events");
         bool failed = false;
         foreach (int size in sizes) failed |= !One(size, output);
         return failed ? 1 : 0;
@@ -47,6 +47,14 @@ internal static class ScaleCommand
         }
         long formed = world.Now;
         world.RunUntil(world.Now + 2 * options.L);
+        // A whole regroup with nobody lost: every round is one broadcast of every node.
+        long forcedAt = world.Now, before = world.Network.Messages;
+        Epoch epoch = world.Node(1).Process!.Core.Installed!.Epoch;
+        world.Node(1).Process!.ForceRegroup();
+        while (world.Violation is null && world.Now - forcedAt < 4 * options.L && !AllPast(world, epoch)) world.RunUntil(world.Now + 100 * Ticks.Microsecond);
+        double forcedRounds = (world.Network.Messages - before) / (double)size / (size - 1);
+        double forcedMs = (world.Now - forcedAt) / 1e4;
+        world.RunUntil(world.Now + 2 * options.L);
         int victim = size / 2 + 1;
         var stages = 0L;
         world.OnMoment = (process, moment) => stages += moment is Moment.Stage or Moment.Prune ? 1 : 0;
@@ -69,7 +77,7 @@ internal static class ScaleCommand
         }
         double survivors = size - 1;
         double messages = (world.Network.Messages - messagesBefore) / survivors;
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{size,5}  {formed / 1e4,9:F0}  {(world.Now - crashAt) / 1e4,16:F1}  {(world.Now - firstView) / 1e4,9:F1}  "
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{size,5}  {formed / 1e4,9:F0}  {forcedMs,9:F1}  {forcedRounds,13:F1}  {(world.Now - crashAt) / 1e4,16:F1}  {(world.Now - firstView) / 1e4,9:F1}  "
             + $"{(world.Now - crashAt) / (double)options.T,5:F1}  {stages / survivors,6:F1}  {messages,13:F0}  {messages / Math.Max(1, size - 2),6:F1}  {world.Network.Bytes / survivors,10:F0}  {world.Events - eventsBefore,6}"));
         return true;
     }
@@ -78,6 +86,13 @@ internal static class ScaleCommand
     {
         foreach (SimNode node in world.Nodes)
             if (node.Process?.Core.Installed?.Members.Length != size || node.Process.Core.Stage != RegroupStage.None) return false;
+        return true;
+    }
+
+    private static bool AllPast(ClusterWorld world, Epoch epoch)
+    {
+        foreach (SimNode node in world.Nodes)
+            if (node.Process?.Core.Installed is not { } view || view.Epoch <= epoch || node.Process.Core.Stage != RegroupStage.None) return false;
         return true;
     }
 

@@ -33,7 +33,7 @@ internal sealed class VirtualDisk(WorldOptions options, Rng rng, long storeId)
         InFlight = state;
         _writeStarted = now;
         long duration = options.DiskMin + rng.Span(0, options.DiskSpread);
-        if (rng.PerMille(10)) duration += rng.Span(0, options.T);
+        if (options.DiskSpread > 0 && rng.PerMille(10)) duration += rng.Span(0, options.T);
         return duration + (ExtraDelay > 0 ? rng.Span(ExtraDelay / 2, ExtraDelay) : 0);
     }
 
