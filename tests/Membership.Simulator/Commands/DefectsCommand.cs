@@ -56,7 +56,8 @@ internal static class DefectsCommand
     {
         PlantedDefects.NoVoidByTestimony => checker == "liveness",
         PlantedDefects.OneWayEdgeCounts or PlantedDefects.AcceptOldIncarnation or PlantedDefects.JoinIgnoresPending => true,
-        _ => checker is not ("liveness" or "storm"),
+        PlantedDefects.ObeyPoisonForFormerLife => checker == "poison",
+        _ => checker is not ("liveness" or "storm" or "healthy"),
     };
 
     private static (ulong Seed, RunFilter Filter, string Checker)? Search(PlantedDefects defect, RunFilter plain, TimeSpan share, long started)

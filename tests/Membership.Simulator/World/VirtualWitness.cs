@@ -114,6 +114,12 @@ internal sealed class VirtualWitness(ClusterWorld world, Rng rng)
             default:
                 world.After(there, () =>
                 {
+                    // It may have begun to hang while the command was on its way.
+                    if (Mode == WitnessMode.Hangs)
+                    {
+                        if (rng.Chance(0.5)) world.After(rng.Span(0, 3 * world.Options.WitnessPeriod), apply);
+                        return;
+                    }
                     apply();
                     process.Run(back, () => answered(true));
                 });
