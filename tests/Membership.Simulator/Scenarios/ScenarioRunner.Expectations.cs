@@ -1,4 +1,5 @@
 // The expectations of a script: what must hold now, or within a time.
+using System.Globalization;
 using Membership.Engine;
 using Membership.Engine.Protocol;
 using Membership.Simulator.Checkers;
@@ -58,6 +59,9 @@ internal sealed partial class ScenarioRunner
                 };
             case "pending": // expect pending 2 some|none
                 return () => First(NodesOf(words[1]), node => node.Disk.Content.Pending.IsEmpty == (words[2] == "none") ? null : node.Describe());
+            case "epoch": // expect epoch 1,2 3: in force there, 3 or later
+                long epoch = long.Parse(words[2], CultureInfo.InvariantCulture);
+                return () => First(NodesOf(words[1]), node => node.Process?.Core.InForce is { } current && current.Epoch.Value >= epoch ? null : State(node));
             case "owner": // expect owner 1 | expect owner none
                 return () => _world.Witness.OwnerNode == (words[1] == "none" ? 0 : Number(words[1])) ? null : $"the witness' owner is {_world.Witness.OwnerNode}";
             case "whole":

@@ -23,7 +23,11 @@ internal enum Moment
 
 internal sealed class ClusterWorld
 {
+    /// <summary>So many events at one instant of virtual time mean that time will never go on.</summary>
+    private const int RunawayLimit = 2_000_000;
+
     private readonly SimNode[] _nodes;
+    private int _sameInstant;
 
     public ClusterWorld(WorldOptions options, Trace trace)
     {
@@ -112,6 +116,8 @@ internal sealed class ClusterWorld
             while (Violation is null && Queue.NextTime <= instant)
             {
                 Queue.TryPop(out long time, out SimEvent next);
+                if (time > Now) _sameInstant = 0;
+                else if (++_sameInstant > RunawayLimit) Violate("runaway", $"{RunawayLimit} events at one instant.");
                 Now = time;
                 Events++;
                 Dispatch(ref next);

@@ -88,7 +88,7 @@ internal sealed class Network(ClusterWorld world, Rng rng)
         Deliver(in header, path, body, to, Delay(ref link, from, to));
         int duplicates = _options.DuplicatePerMille + link.DuplicatePerMille;
         if (rng.PerMille(duplicates))
-            Deliver(in header, path, body, to, Delay(ref link, from, to) + (rng.Chance(0.5) ? rng.Span(0, link.LateCopies) : 0));
+            Deliver(in header, path, body, to, Delay(ref link, from, to) + (duplicates >= 1000 || rng.Chance(0.5) ? rng.Span(0, link.LateCopies) : 0));
     }
 
     private long Delay(ref Link link, int from, int to)
