@@ -1,0 +1,84 @@
+// Ties the node's life to the host's: start and leave with it, and end it when the node halts.
+using Membership.Engine;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Membership.Provider;
+
+internal sealed class MembershipHostedService(
+    ClusterMembership membership,
+    IOptions<RegroupMembershipOptions> options,
+    IHostApplicationLifetime lifetime,
+    ProcessEnd processEnd,
+    TimeProvider time,
+    ILogger<MembershipHostedService> logger) : IHostedService
+{
+    private readonly TaskCompletionSource _stopping = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task _watch = Task.CompletedTask;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await membership.Node.StartAsync(cancellationToken).ConfigureAwait(false);
+        _watch = WatchForHaltAsync();
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        _stopping.TrySetResult();
+        await _watch.ConfigureAwait(false);
+        if (options.Value.LeaveTimeout > TimeSpan.Zero && !membership.Halted.IsCompleted) await LeaveAsync(cancellationToken).ConfigureAwait(false);
+        await membership.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task LeaveAsync(CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(options.Value.LeaveTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
+        try
+        {
+            MembershipStatus status = await membership.LeaveAsync(either.Token).ConfigureAwait(false);
+            if (status is not (MembershipStatus.Ok or MembershipStatus.NotMember)) logger.LeaveFailed(membership.Self, status.ToString());
+        }
+        catch (OperationCanceledException)
+        {
+            logger.LeaveFailed(membership.Self, $"no answer within {options.Value.LeaveTimeout}");
+        }
+    }
+
+    private async Task WatchForHaltAsync()
+    {
+        Task ended = await Task.WhenAny(membership.Halted, _stopping.Task).ConfigureAwait(false);
+        if (ended != membership.Halted) return;
+        MembershipHalt halt = await membership.Halted.ConfigureAwait(false);
+        HaltPolicy policy = options.Value.OnHalt;
+        logger.Halted(membership.Self, halt.Code, halt.Detail, policy, halt.ExitCode);
+        switch (policy)
+        {
+            case HaltPolicy.FailFast:
+                processEnd.Now(halt);
+                break;
+            case HaltPolicy.Callback:
+                CallBack(halt);
+                break;
+            default:
+                Environment.ExitCode = halt.ExitCode;
+                lifetime.StopApplication();
+                break;
+        }
+    }
+
+    private void CallBack(MembershipHalt halt)
+    {
+        try
+        {
+            options.Value.HaltCallback?.Invoke(halt);
+        }
+#pragma warning disable CA1031 // A host's callback may fail in any way; the failure is logged and the halt stands.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            logger.HaltCallbackFailed(failure);
+        }
+    }
+}

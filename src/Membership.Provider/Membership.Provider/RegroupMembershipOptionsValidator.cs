@@ -1,0 +1,59 @@
+// Checks the options once, at host start. What the engine can judge, its own validator judges; this adds what only
+// the host's side knows. Every failure says what, which value, and what to do.
+using System.Globalization;
+using Membership.Engine.Arbitration;
+using Membership.Engine.Runtime;
+using Membership.Engine.Wire;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace Membership.Provider;
+
+internal sealed class RegroupMembershipOptionsValidator(IServiceProvider provider) : IValidateOptions<RegroupMembershipOptions>
+{
+    public ValidateOptionsResult Validate(string? name, RegroupMembershipOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var failures = new List<string>();
+        bool hasArbiter = provider.GetService<ArbiterRegistration>() is not null;
+        WitnessFileOptions? witness = hasArbiter ? null : NodeOptionsMapping.ToWitnessFile(options);
+        CheckEngine(options, hasArbiter || witness is not null, failures);
+        if (witness is not null) failures.AddRange(witness.Validate());
+        CheckHost(options, failures);
+        return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
+    }
+
+    private static void CheckEngine(RegroupMembershipOptions options, bool hasArbiter, List<string> failures)
+    {
+        KeyRing? keys = null;
+        bool keysAreBad = false;
+        try
+        {
+            keys = NodeOptionsMapping.ToKeyRing(options);
+        }
+        catch (ArgumentException bad)
+        {
+            keysAreBad = true;
+            failures.Add($"Keys: {bad.Message}");
+        }
+        MembershipNodeOptions node = NodeOptionsMapping.ToNodeOptions(options, keys);
+        // Bad keys are no missing keys: that failure is listed already.
+        failures.AddRange((keysAreBad ? node with { AllowPlainText = true } : node).Validate(hasArbiter));
+    }
+
+    private static void CheckHost(RegroupMembershipOptions options, List<string> failures)
+    {
+        if (!Enum.IsDefined(options.Preset))
+            failures.Add(Text($"Preset is {(int)options.Preset}: use Default, Lan or Local."));
+        if (!Enum.IsDefined(options.OnHalt))
+            failures.Add(Text($"OnHalt is {(int)options.OnHalt}: use StopHost, FailFast or Callback."));
+        if (options.OnHalt == HaltPolicy.Callback && options.HaltCallback is null)
+            failures.Add("OnHalt is Callback but HaltCallback is not set: set it in code, or use StopHost or FailFast.");
+        if (options.LeaveTimeout < TimeSpan.Zero || options.LeaveTimeout > TimeSpan.FromMinutes(10))
+            failures.Add(Text($"LeaveTimeout is {options.LeaveTimeout}: use 0 (do not leave cleanly) to 10 minutes."));
+        if (options.MasterStopTime is { } stop && (stop <= TimeSpan.Zero || stop > options.EffectiveTiming.LossPeriod / 2))
+            failures.Add(Text($"MasterStopTime is {stop}: use more than zero and at most half of L = R*S*T ({options.EffectiveTiming.LossPeriod}), or leave it out for L/8."));
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

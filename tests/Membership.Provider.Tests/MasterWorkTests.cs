@@ -1,0 +1,139 @@
+// Master-only work on real hosts: it runs on exactly one, moves with the mastership, is told to stop, and is not
+// allowed to go on.
+using System.Collections.Concurrent;
+using Membership.Engine;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Xunit;
+
+namespace Membership.Provider.Tests;
+
+public sealed class MasterWorkTests
+{
+    [Fact]
+    public async Task The_work_runs_on_the_master_only_and_moves_with_the_mastership()
+    {
+        var record = new WorkRecord();
+        await using var hosts = new TestHosts(3);
+        await hosts.StartAsync(null, builder =>
+        {
+            builder.Services.AddSingleton(record);
+            builder.AddMasterService<Work>();
+        });
+        ClusterView first = await hosts.ViewAsync(1, 2, 3);
+        await TestHosts.UntilAsync("the master works", () => record.Running.Count == 1);
+        Assert.Equal([first.Master], record.Running.Keys);
+
+        await hosts[first.Master.Value].StopAsync(TestHosts.Deadline);
+        ClusterView second = await hosts.ViewAsync([.. Enumerable.Range(1, 3).Where(node => node != first.Master.Value)]);
+        await TestHosts.UntilAsync("the next master works", () => record.Running.ContainsKey(second.Master));
+        Assert.Equal([second.Master], record.Running.Keys);
+        Assert.Equal(1, record.MostAtOnce);
+        Assert.True(record.Epochs[second.Master] > record.Epochs[first.Master]);
+    }
+
+    [Fact]
+    public async Task A_regroup_that_leaves_the_master_where_it_is_does_not_cancel_its_work()
+    {
+        var record = new WorkRecord();
+        await using var hosts = new TestHosts(3);
+        await hosts.StartAsync(null, builder =>
+        {
+            builder.Services.AddSingleton(record);
+            builder.AddMasterService<Work>();
+        });
+        ClusterView before = await hosts.ViewAsync(1, 2, 3);
+        await TestHosts.UntilAsync("the master works", () => record.Running.Count == 1);
+        await hosts.Membership(2).ForceRegroupAsync(TestHosts.Deadline);
+        await TestHosts.UntilAsync("a new epoch", () => hosts.Membership(before.Master.Value).CurrentView is { } view && view.Epoch > before.Epoch);
+        MasterLease lease = record.Running[before.Master];
+        await TestHosts.UntilAsync("the lease followed into the new epoch", () => lease.IsValid && lease.Epoch > before.Epoch);
+        Assert.Equal(1, record.Starts);
+    }
+
+    [Fact]
+    public async Task Work_that_does_not_stop_ends_the_process_with_a_code_of_its_own()
+    {
+        var ended = new TaskCompletionSource<MembershipHalt>();
+        var release = new TaskCompletionSource();
+        await using var hosts = new TestHosts(3);
+        await hosts.StartAsync(
+            static options => options.OnHalt = HaltPolicy.Callback,
+            builder =>
+            {
+                builder.Services.PostConfigure<RegroupMembershipOptions>(static options => options.HaltCallback = static _ => { });
+                builder.Services.AddSingleton(new ProcessEnd(halt => ended.TrySetResult(halt)));
+                builder.Services.AddSingleton(new Stubborn.Release(release.Task));
+                builder.AddMasterService<Stubborn>();
+            });
+        ClusterView view = await hosts.ViewAsync(1, 2, 3);
+        Stubborn work = hosts[view.Master.Value].Services.GetRequiredService<Stubborn>();
+        await work.Started.Task.WaitAsync(TestHosts.Deadline);
+        await hosts.Membership(view.Master.Value % 3 + 1).EjectAsync(view.Master, TestHosts.Deadline);
+        MembershipHalt halt = await ended.Task.WaitAsync(TestHosts.Deadline);
+        Assert.Equal(HaltCode.MasterWorkOverrun, halt.Code);
+        Assert.Equal(108, halt.ExitCode);
+        Assert.Contains(nameof(Stubborn), halt.Detail, StringComparison.Ordinal);
+        release.SetResult();
+    }
+
+    [Fact]
+    public async Task Work_that_fails_stops_its_host_so_that_another_node_takes_over()
+    {
+        await using var hosts = new TestHosts(3);
+        await hosts.StartAsync(null, static builder => builder.AddMasterService<FailsOnFirstNode>());
+        await TestHosts.UntilAsync("the failing master's host stops", () => hosts[1].Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested);
+        await hosts[1].StopAsync(TestHosts.Deadline);
+        Assert.NotEqual(new NodeId(1), (await hosts.ViewAsync(2, 3)).Master);
+    }
+
+    private sealed class WorkRecord
+    {
+        private int _starts;
+
+        public ConcurrentDictionary<NodeId, MasterLease> Running { get; } = new();
+
+        public ConcurrentDictionary<NodeId, Epoch> Epochs { get; } = new();
+
+        public int MostAtOnce { get; private set; }
+
+        public int Starts => _starts;
+
+        public void Enter(NodeId node, MasterLease lease)
+        {
+            Interlocked.Increment(ref _starts);
+            Epochs[node] = lease.Epoch;
+            Running[node] = lease;
+            lock (Epochs) MostAtOnce = Math.Max(MostAtOnce, Running.Values.Count(static running => running.IsValid));
+        }
+    }
+
+    private sealed class Work(WorkRecord record, IClusterMembership membership) : MasterBackgroundService
+    {
+        protected override async Task ExecuteAsMasterAsync(MasterLease lease, CancellationToken stoppingToken)
+        {
+            record.Enter(membership.Self, lease);
+            await Task.Delay(Timeout.Infinite, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            record.Running.TryRemove(membership.Self, out _);
+        }
+    }
+
+    private sealed class Stubborn(Stubborn.Release release) : MasterBackgroundService
+    {
+        public TaskCompletionSource Started { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        protected override Task ExecuteAsMasterAsync(MasterLease lease, CancellationToken stoppingToken)
+        {
+            Started.TrySetResult();
+            return release.Task;
+        }
+
+        internal sealed record Release(Task Task);
+    }
+
+    private sealed class FailsOnFirstNode(IClusterMembership membership) : MasterBackgroundService
+    {
+        protected override Task ExecuteAsMasterAsync(MasterLease lease, CancellationToken stoppingToken)
+            => membership.Self == new NodeId(1) ? Task.FromException(new InvalidOperationException("the work failed on purpose")) : Task.Delay(Timeout.Infinite, stoppingToken);
+    }
+}

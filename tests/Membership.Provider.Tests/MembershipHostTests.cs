@@ -1,0 +1,125 @@
+// Real hosts in one process: they form a cluster, one leaves with its host, one is thrown out and its host ends.
+using System.Net;
+using System.Net.Sockets;
+using Membership.Engine;
+using Membership.Engine.Runtime;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Xunit;
+
+namespace Membership.Provider.Tests;
+
+public sealed class MembershipHostTests
+{
+    [Fact]
+    public async Task Three_hosts_form_one_cluster_with_one_master_and_valid_leases()
+    {
+        await using var hosts = new TestHosts(3);
+        await hosts.StartAsync();
+        ClusterView view = await hosts.ViewAsync(1, 2, 3);
+        for (int node = 1; node <= 3; node++)
+        {
+            IClusterMembership membership = hosts.Membership(node);
+            await TestHosts.UntilAsync("a valid lease", () => membership.Lease.IsValid);
+            Assert.Equal(new NodeId(node), membership.Self);
+            Assert.True(membership.IsNodeUp(new NodeId(3)));
+            Assert.Equal(membership.Self == view.Master ? MemberRole.Master : membership.Self == view.ViceMaster ? MemberRole.ViceMaster : MemberRole.In, membership.Role);
+            Assert.Single(membership.Roles, static role => role.Value == MemberRole.Master);
+            Assert.False(membership.Halted.IsCompleted);
+        }
+    }
+
+    [Fact]
+    public async Task A_host_that_stops_leaves_and_its_lease_is_gone_before_the_others_go_on()
+    {
+        await using var hosts = new TestHosts(3);
+        await hosts.StartAsync();
+        IClusterMembership leaver = hosts.Membership(1);
+        Task stopping = hosts[1].StopAsync(TestHosts.Deadline);
+        ClusterView view = await hosts.ViewAsync(2, 3);
+        Assert.False(leaver.Lease.IsValid);
+        Assert.NotEqual(new NodeId(1), view.Master);
+        await stopping;
+        Assert.Null(leaver.CurrentView);
+        Assert.False(leaver.Halted.IsCompleted);
+    }
+
+    [Fact]
+    public async Task A_halt_stops_the_host_and_sets_the_exit_code()
+    {
+        await using var hosts = new TestHosts(3);
+        await hosts.StartAsync();
+        Task ended = hosts[3].WaitForShutdownAsync(TestHosts.Deadline);
+        Assert.Equal(MembershipStatus.Ok, await hosts.Membership(1).EjectAsync(new NodeId(3), TestHosts.Deadline));
+        await ended;
+        MembershipHalt halt = await hosts.Membership(3).Halted;
+        Assert.Equal(HaltCode.Poisoned, halt.Code);
+        Assert.Equal(102, halt.ExitCode);
+        Assert.Equal(102, Environment.ExitCode);
+        Environment.ExitCode = 0;
+        Assert.False(hosts.Membership(3).Lease.IsValid);
+        await hosts.ViewAsync(1, 2);
+    }
+
+    [Fact]
+    public async Task With_the_callback_policy_a_halt_calls_back_once_and_leaves_the_host_running()
+    {
+        var called = new TaskCompletionSource<MembershipHalt>();
+        await using var hosts = new TestHosts(3);
+        await hosts.StartAsync(options =>
+        {
+            options.OnHalt = HaltPolicy.Callback;
+            options.HaltCallback = called.SetResult;
+        });
+        await hosts.Membership(1).EjectAsync(new NodeId(3), TestHosts.Deadline);
+        Assert.Equal(HaltCode.Poisoned, (await called.Task.WaitAsync(TestHosts.Deadline)).Code);
+        Assert.False(hosts[3].Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task With_the_fail_fast_policy_a_halt_ends_the_process()
+    {
+        var ended = new TaskCompletionSource<MembershipHalt>();
+        await using var hosts = new TestHosts(3);
+        await hosts.StartAsync(static options => options.OnHalt = HaltPolicy.FailFast, builder => builder.Services.AddSingleton(new ProcessEnd(halt => ended.TrySetResult(halt))));
+        await hosts.Membership(1).EjectAsync(new NodeId(3), TestHosts.Deadline);
+        Assert.Equal(102, (await ended.Task.WaitAsync(TestHosts.Deadline)).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_port_in_use_fails_the_start_with_the_endpoint()
+    {
+        await using var hosts = new TestHosts(1);
+        using var holder = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        holder.Bind(IPEndPoint.Parse(hosts.Endpoint(1)));
+        Exception failure = await Assert.ThrowsAnyAsync<Exception>(() => hosts.Build(1).StartAsync(TestHosts.Deadline));
+        Assert.Contains(hosts.Endpoint(1), failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_host_name_that_does_not_resolve_fails_the_start_with_the_name()
+    {
+        await using var hosts = new TestHosts(2);
+        IHost host = hosts.Build(1, static options =>
+        {
+            options.Nodes[1].Endpoints = ["no-such-host.invalid:7400"];
+            options.TieBreaker = TieBreaker.LowestNode;
+        });
+        Exception failure = await Assert.ThrowsAnyAsync<Exception>(() => host.StartAsync(TestHosts.Deadline));
+        Assert.Contains("no-such-host.invalid", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Bad_options_fail_the_start_and_every_failure_is_listed()
+    {
+        await using var hosts = new TestHosts(2);
+        IHost host = hosts.Build(1, static options =>
+        {
+            options.Self = 7;
+            options.LeaveTimeout = TimeSpan.FromSeconds(-1);
+        });
+        var failure = await Assert.ThrowsAsync<Microsoft.Extensions.Options.OptionsValidationException>(() => host.StartAsync(TestHosts.Deadline));
+        Assert.Contains("7", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("LeaveTimeout is -00:00:01", failure.Message, StringComparison.Ordinal);
+    }
+}
