@@ -1,0 +1,95 @@
+// ./demo itself, as anyone would run it, over plain pipes.
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace Membership.Demo.Tests;
+
+[Trait("Category", "Demo")]
+public sealed partial class DemoTests(ITestOutputHelper output)
+{
+    private static readonly string Root = FindRoot();
+
+    [Fact]
+    public async Task The_demo_survives_a_kill_and_a_stop_of_its_master_and_nobody_serves_twice()
+    {
+        (int failover, int rejoin) = await RunAsync();
+        Assert.InRange(failover, 1, 2550);
+        Assert.InRange(rejoin, 1, 20_000);
+    }
+
+    [Fact]
+    public async Task Five_nodes_fail_over_as_fast_as_three()
+    {
+        (int failover, _) = await RunAsync("--nodes", "5", "--fault", "kill");
+        Assert.InRange(failover, 1, 2550);
+    }
+
+    [Fact]
+    public async Task A_proven_crash_costs_round_trips_and_not_a_lease()
+    {
+        (int failover, _) = await RunAsync("--fault", "kill", "--crash-evidence");
+        Assert.InRange(failover, 1, 100);
+    }
+
+    [Fact]
+    public async Task An_interrupted_demo_leaves_no_process_behind()
+    {
+        using Process demo = Start([]);
+        string line;
+        do line = await demo.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) ?? throw new InvalidOperationException("the demo ended early");
+        while (!line.Contains("view epoch", StringComparison.Ordinal));
+        int[] nodes = [.. ChildrenOf(demo.Id)];
+        Assert.Equal(3, nodes.Length);
+        using (Process kill = Process.Start("kill", ["-INT", demo.Id.ToString(CultureInfo.InvariantCulture)])) await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await demo.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await demo.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(130, demo.ExitCode);
+        Assert.All(nodes, static node => Assert.False(Directory.Exists($"/proc/{node}"), $"process {node} is still there"));
+    }
+
+    private async Task<(int FailoverMs, int RejoinMs)> RunAsync(params string[] arguments)
+    {
+        var watch = Stopwatch.StartNew();
+        using Process demo = Start(arguments);
+        string[] lines = (await demo.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken)).TrimEnd().Split('\n');
+        await demo.WaitForExitAsync(TestContext.Current.CancellationToken);
+        foreach (string line in lines) output.WriteLine(line);
+        Assert.Equal(0, demo.ExitCode);
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 60);
+        Assert.All(lines[..^1], static line => Assert.Matches(Stamped(), line));
+        Match last = LastLine().Match(lines[^1]);
+        Assert.True(last.Success, lines[^1]);
+        return (Number(last.Groups[1]), Number(last.Groups[2]));
+    }
+
+    private static Process Start(string[] arguments)
+    {
+        var start = new ProcessStartInfo(Path.Combine(Root, "demo")) { RedirectStandardOutput = true, RedirectStandardInput = true, WorkingDirectory = Path.GetTempPath() };
+        start.ArgumentList.Add("--no-build");
+        foreach (string argument in arguments) start.ArgumentList.Add(argument);
+        return Process.Start(start)!;
+    }
+
+    private static IEnumerable<int> ChildrenOf(int process)
+        => File.ReadAllText($"/proc/{process}/task/{process}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Concat(Directory.GetDirectories($"/proc/{process}/task").Where(task => !task.EndsWith($"/{process}", StringComparison.Ordinal))
+                .SelectMany(static task => File.ReadAllText(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries)))
+            .Select(static id => int.Parse(id, CultureInfo.InvariantCulture)).Distinct();
+
+    private static int Number(Group group) => int.Parse(group.ValueSpan, CultureInfo.InvariantCulture);
+
+    private static string FindRoot()
+    {
+        DirectoryInfo? directory = new(AppContext.BaseDirectory);
+        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "global.json"))) directory = directory.Parent;
+        return directory?.FullName ?? throw new InvalidOperationException($"no global.json above {AppContext.BaseDirectory}");
+    }
+
+    [GeneratedRegex(@"^\[ *\d+\.\d{3}\] .")]
+    private static partial Regex Stamped();
+
+    [GeneratedRegex(@"^demo: ok failover_ms=(\d+) rejoin_ms=(\d+) overlap_ms=0$")]
+    private static partial Regex LastLine();
+}
