@@ -75,11 +75,19 @@ internal sealed partial class TcpTripwire : IAsyncDisposable
     /// <summary>Connections accepted that have not said a good hello yet.</summary>
     public int Unauthenticated => Volatile.Read(ref _unauthenticated);
 
+    private Incarnation Own
+    {
+        get
+        {
+            lock (_lock) return _incarnation;
+        }
+    }
+
     /// <summary>Listens as this life of the node.</summary>
     /// <exception cref="TransportStartException">The port is in use, the address is not local, the name does not resolve.</exception>
     public async ValueTask StartAsync(Incarnation incarnation, CancellationToken cancellationToken)
     {
-        _incarnation = incarnation;
+        SetIncarnation(incarnation);
         NodeEndpoint endpoint = _options.Bind ?? _options.Endpoints[_options.Self];
         Socket listener = await LocalBinding.BindAsync(
             endpoint, $"node {_options.Self}, tripwire, TCP", SocketType.Stream, ProtocolType.Tcp, static _ => { }, cancellationToken).ConfigureAwait(false);
@@ -218,7 +226,7 @@ internal sealed partial class TcpTripwire : IAsyncDisposable
             {
                 deadline.CancelAfter(_options.HelloTimeout);
                 socket.NoDelay = true;
-                Incarnation own = _incarnation;
+                Incarnation own = Own;
                 if (await _handshake.AcceptAsync(socket, own, deadline.Token).ConfigureAwait(false) is { } peer)
                 {
                     connection = Register(socket, peer.Node, peer.Incarnation, own);
@@ -264,7 +272,7 @@ internal sealed partial class TcpTripwire : IAsyncDisposable
             using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             deadline.CancelAfter(_options.HelloTimeout);
             socket = await ConnectAsync(_options.Endpoints[node], deadline.Token).ConfigureAwait(false);
-            Incarnation own = _incarnation;
+            Incarnation own = Own;
             if (await _handshake.DialAsync(socket, node, own, deadline.Token).ConfigureAwait(false) is { } life
                 && !cancellationToken.IsCancellationRequested && Register(socket, node, life, own) is { } connection) return connection;
             LogHelloFailed(socket.RemoteEndPoint);
