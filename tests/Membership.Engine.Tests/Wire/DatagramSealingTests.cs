@@ -81,12 +81,25 @@ public sealed class DatagramSealingTests
         byte[] content = Heartbeat(One, Two);
         byte[] a = first.Seal(Two, content), b = second.Seal(Two, content);
         Assert.NotEqual(first.StartId, second.StartId);
-        Assert.False(a.AsSpan(DatagramHeader.Size).SequenceEqual(b.AsSpan(DatagramHeader.Size)));
+        Assert.False(SameCipherText(a, b));
         DatagramOpener opener = Opener(Two, _keys);
         Assert.Equal(DatagramDropReason.None, opener.Open(a));
         Assert.Equal(DatagramDropReason.None, opener.Open(b));
         Assert.Equal(DatagramDropReason.Replayed, opener.Open(a));
         Assert.Equal(DatagramDropReason.Replayed, opener.Open(b));
+    }
+
+    [Fact]
+    public void No_two_datagrams_of_a_start_share_a_nonce()
+    {
+        // Equal content sealed twice under one nonce would be equal text: to the same receiver, to others, and as a hello.
+        DatagramSealer sealer = Sealer(One, _keys);
+        var content = new byte[16];
+        var hello = new byte[16 + DatagramHeader.Overhead];
+        sealer.SealHello(Two, new Incarnation(1), content, hello);
+        byte[][] sealedOnes = [sealer.Seal(Two, content), sealer.Seal(Three, content), sealer.Seal(Two, content), sealer.Seal(Three, content), hello];
+        for (int i = 0; i < sealedOnes.Length; i++)
+            for (int j = 0; j < i; j++) Assert.False(SameCipherText(sealedOnes[i], sealedOnes[j]));
     }
 
     [Fact]
@@ -216,6 +229,9 @@ public sealed class DatagramSealingTests
         Assert.Equal((One, new Incarnation(3)), (sender, incarnation));
         Assert.Equal(DatagramDropReason.Malformed, opener.TryOpenHello(sealer.Seal(Two, new byte[16]), new byte[16], out _, out _));
     }
+
+    private static bool SameCipherText(byte[] left, byte[] right)
+        => left.AsSpan(DatagramHeader.Size..^DatagramHeader.SealSize).SequenceEqual(right.AsSpan(DatagramHeader.Size..^DatagramHeader.SealSize));
 
     private static byte[] Changed(byte[] datagram, int index)
     {
