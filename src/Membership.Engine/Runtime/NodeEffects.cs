@@ -24,17 +24,24 @@ internal sealed class NodeEffects(
 
     public void Persist(long id, StoredState state)
     {
-        if (state.Incarnation != _incarnation)
-        {
-            _incarnation = state.Incarnation;
-            network.SetIncarnation(_incarnation);
-        }
         counters.CountWrite();
         store.BeginWrite(state, failure =>
         {
             if (failure is not null) logger.PersistFailed(self, store.Directory, failure);
-            loop.Post((core, now) => core.PersistCompleted(id, failure is null, now));
+            loop.Post((core, now) =>
+            {
+                if (failure is null) BeginLife(state.Incarnation);
+                core.PersistCompleted(id, failure is null, now);
+            });
         });
+    }
+
+    /// <summary>A life is used only once it is on disk.</summary>
+    private void BeginLife(Incarnation incarnation)
+    {
+        if (incarnation == _incarnation) return;
+        _incarnation = incarnation;
+        network.SetIncarnation(incarnation);
     }
 
     public void InvokeCallback(in CallbackRequest callback) => callbacks.Enqueue(in callback);

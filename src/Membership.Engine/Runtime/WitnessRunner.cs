@@ -68,10 +68,10 @@ internal sealed class WitnessRunner : IAsyncDisposable
         {
             await _arbiter.ReleaseAsync(identity, token).ConfigureAwait(false);
             return new WitnessResult(WitnessOutcome.Lost, TimeSpan.Zero, []);
-        }, _arbiter.RenewInterval * 2).ConfigureAwait(false);
+        }, _arbiter.RenewInterval * 2, evenWhenStopping: true).ConfigureAwait(false);
     });
 
-    /// <summary>Lets commands already given finish, each within its deadline; renews no more.</summary>
+    /// <summary>Cancels what is under way, lets a release already asked for happen, and renews no more.</summary>
     public async ValueTask DisposeAsync()
     {
         _commands.Writer.TryComplete();
@@ -141,22 +141,25 @@ internal sealed class WitnessRunner : IAsyncDisposable
 
     /// <summary>One call, within its deadline. Ownership counts from before the call.</summary>
     private async Task<(WitnessResult Result, MonotonicTime Until)> CallAsync(
-        string what, Func<CancellationToken, ValueTask<WitnessResult>> call, TimeSpan deadline)
+        string what, Func<CancellationToken, ValueTask<WitnessResult>> call, TimeSpan deadline, bool evenWhenStopping = false)
     {
         static (WitnessResult, MonotonicTime) Unknown(string detail) => (new WitnessResult(WitnessOutcome.Unknown, TimeSpan.Zero, [], detail), MonotonicTime.MinValue);
 
         if (deadline <= TimeSpan.Zero) return Unknown("the ownership ran out before the call");
-        using var limit = new CancellationTokenSource(deadline, _clock.Provider);
+        using var time = new CancellationTokenSource(deadline, _clock.Provider);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(time.Token, evenWhenStopping ? CancellationToken.None : _stopping.Token);
         try
         {
             await _stuck.WaitAsync(limit.Token).ConfigureAwait(false);
+            using var givenUp = new CancellationTokenSource();
             MonotonicTime before = _clock.Now;
             Task<WitnessResult> called = Task.Run(() => call(limit.Token).AsTask(), CancellationToken.None);
             _stuck = called.ContinueWith(static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-            WitnessResult result = await called.WaitAsync(deadline + Grace, _clock.Provider).ConfigureAwait(false);
+            using CancellationTokenRegistration patience = limit.Token.Register(static late => ((CancellationTokenSource)late!).CancelAfter(Grace), givenUp);
+            WitnessResult result = await called.WaitAsync(givenUp.Token).ConfigureAwait(false);
             return (result, result.Outcome == WitnessOutcome.Success ? before + result.OwnedFor : MonotonicTime.MinValue);
         }
-        catch (Exception late) when (late is OperationCanceledException or TimeoutException)
+        catch (OperationCanceledException)
         {
             return Unknown($"{_arbiter.Description} did not {what} within {deadline.TotalSeconds:0.###} s");
         }
