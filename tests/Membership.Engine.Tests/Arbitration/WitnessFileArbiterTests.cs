@@ -1,5 +1,7 @@
 // The embedded witness inside one process: what each call answers, and what is refused.
 using Membership.Engine.Arbitration;
+using Membership.Engine.Runtime;
+using Membership.Engine.Tests.Runtime;
 using Xunit;
 
 namespace Membership.Engine.Tests.Arbitration;
@@ -89,13 +91,14 @@ public sealed class WitnessFileArbiterTests : IDisposable
     [Fact]
     public async Task Watching_before_the_challenge_counts_towards_the_wait()
     {
-        await using WitnessFileArbiter owner = Create(), challenger = Create();
+        var time = new ManualTime();
+        await using WitnessFileArbiter owner = Create();
+        await using var challenger = new WitnessFileArbiter(OptionsWith(TimeSpan.FromSeconds(60)), new MonotonicClock(time));
         await owner.CheckAsync(Identity(1), None);
         await owner.ArbitrateAsync(Identity(1), None);
         await challenger.CheckAsync(Identity(2), None);
-        await Task.Delay(700, None);
-        using var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(400));
-        Assert.Equal(WitnessOutcome.Success, (await challenger.ArbitrateAsync(Identity(2), soon.Token)).Outcome);
+        time.Advance(TimeSpan.FromMilliseconds(600 * 1.01));
+        Assert.Equal(WitnessOutcome.Success, (await challenger.ArbitrateAsync(Identity(2), None)).Outcome);
     }
 
     [Fact]
@@ -169,13 +172,15 @@ public sealed class WitnessFileArbiterTests : IDisposable
 
     private string Witness => _directory.At("witness");
 
-    private WitnessFileArbiter Create(TimeSpan? period = null) => new(new WitnessFileOptions
+    private WitnessFileArbiter Create(TimeSpan? period = null) => new(OptionsWith(period ?? TimeSpan.FromMilliseconds(600)));
+
+    private WitnessFileOptions OptionsWith(TimeSpan period) => new()
     {
         Directory = Witness,
-        OwnershipPeriod = period ?? TimeSpan.FromMilliseconds(600),
+        OwnershipPeriod = period,
         RenewInterval = TimeSpan.FromMilliseconds(100),
         CallDeadline = TimeSpan.FromSeconds(10),
-    });
+    };
 
     private static ArbiterIdentity Identity(int node, long incarnation = 1) => new("c", new NodeId(node), new Incarnation(incarnation));
 

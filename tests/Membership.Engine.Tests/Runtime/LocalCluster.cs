@@ -51,9 +51,9 @@ internal sealed class LocalCluster : IAsyncDisposable
         Bootstrap = true,
     });
 
-    public MembershipNode Create(int number, IMembershipCallbacks? callbacks = null)
+    public MembershipNode Create(int number, IMembershipCallbacks? callbacks = null, IQuorumArbiter? arbiter = null)
     {
-        IQuorumArbiter? arbiter = Witness
+        arbiter ??= Witness
             ? new WitnessFileArbiter(new WitnessFileOptions { Directory = WitnessDirectory, OwnershipPeriod = TimeSpan.FromSeconds(1), RenewInterval = TimeSpan.FromMilliseconds(250), CallDeadline = TimeSpan.FromSeconds(5) })
             : null;
         var node = new MembershipNode(OptionsOf(number), arbiter, callbacks);
@@ -64,6 +64,13 @@ internal sealed class LocalCluster : IAsyncDisposable
     public async Task<MembershipNode> StartAsync(int number, IMembershipCallbacks? callbacks = null)
     {
         MembershipNode node = Create(number, callbacks);
+        await node.StartAsync();
+        return node;
+    }
+
+    public async Task<MembershipNode> StartAsync(int number, IQuorumArbiter arbiter)
+    {
+        MembershipNode node = Create(number, null, arbiter);
         await node.StartAsync();
         return node;
     }

@@ -1,0 +1,230 @@
+// A node's beginning and end: its parts are opened in order, a failed start closes what it opened, and a halt or a
+// disposal closes everything, each part within a bound.
+using System.Globalization;
+using Membership.Engine.Arbitration;
+using Membership.Engine.Protocol;
+using Membership.Engine.Storage;
+
+namespace Membership.Engine.Runtime;
+
+public sealed partial class MembershipNode
+{
+    private static readonly TimeSpan WitnessCheckLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan PartStopLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MinimumDiscovery = TimeSpan.FromMilliseconds(500);
+
+    internal void Installed(ClusterView view)
+    {
+        _currentView = view;
+        _views.Publish(view);
+        lock (_gate) _firstView.TrySetResult(view);
+    }
+
+    internal void Halt(HaltCode code, string detail)
+    {
+        _lease.Lose();
+        _currentView = null;
+        _parts?.Loop.Stop();
+        _logger.Halts(Self, code, detail);
+        _journal.Add($"halt {code}: {detail}");
+        if (!_halted.TrySetResult(new NodeHalt(code, detail))) return;
+        lock (_gate) FailFirstView($"Node {Self} halted with {code}: {detail}");
+        _ = Task.Run(async () =>
+        {
+            try
+            {
+                await _callbackHost.HaltAsync(code, detail).ConfigureAwait(false);
+            }
+#pragma warning disable CA1031 // The host's callback may fail in any way; the halt stands.
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                _logger.HaltCallbackFailed(Self, failure);
+            }
+        });
+        _ = Task.Run(ShutDownAsync);
+    }
+
+    private async Task BeginAsync(string? forceReason, CancellationToken cancellationToken)
+    {
+        await _lifetime.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            lock (_gate)
+            {
+                if (_halted.Task.IsCompleted) throw new InvalidOperationException($"Node {Self} has halted with {_halted.Task.Result.Code}; start a new process.");
+                ObjectDisposedException.ThrowIf(_shutDown is not null, this);
+                if (_started) throw new InvalidOperationException($"Node {Self} was started already; leave first.");
+                if (_firstView.Task.IsCompleted) _firstView = new TaskCompletionSource<ClusterView>(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+            if (_parts is null)
+            {
+                Parts parts = await OpenAsync(cancellationToken).ConfigureAwait(false);
+                Volatile.Write(ref _parts, parts);
+                parts.Loop.Start(parts.Core);
+            }
+            _started = true;
+        }
+        finally
+        {
+            _lifetime.Release();
+        }
+        if (forceReason is not null)
+        {
+            _logger.FormingByForce(Self, forceReason);
+            _journal.Add($"forming by force: {forceReason}");
+        }
+        Task<(MembershipStatus Status, string? Detail)> started = Request("start", (core, id, now) => core.Start(id, forceReason is not null, now));
+        _ = FollowStartAsync(started);
+    }
+
+    /// <summary>The start's end: a joiner may decide and arbitrate from here on; a node that was refused says so to whoever waits.</summary>
+    private async Task FollowStartAsync(Task<(MembershipStatus Status, string? Detail)> started)
+    {
+        (MembershipStatus status, string? detail) = await started.ConfigureAwait(false);
+        if (status == MembershipStatus.Ok) await SetRegroupAllowedAsync(true).ConfigureAwait(false);
+        else
+        {
+            _started = false;
+            lock (_gate) FailFirstView($"Node {Self} did not become a member: {status} {detail}");
+        }
+    }
+
+    private async Task<Parts> OpenAsync(CancellationToken cancellationToken)
+    {
+        ViewStore store = await Task.Run(() => ViewStore.Open(_options.StoreDirectory, _options.ClusterId, Self), cancellationToken).ConfigureAwait(false);
+        NodeNetwork? network = null;
+        NodeLoop? loop = null;
+        try
+        {
+            if (_arbiter is not null) await CheckWitnessAsync(_arbiter, store, cancellationToken).ConfigureAwait(false);
+            loop = new NodeLoop(string.Create(CultureInfo.InvariantCulture, $"membership {Self}"), _clock, Stepped, LoopFailed);
+            network = new NodeNetwork(_options, Self, loop, _clock, _logger);
+            await network.StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            if (network is not null) await network.DisposeAsync().ConfigureAwait(false);
+            loop?.Dispose();
+            store.Dispose();
+            throw;
+        }
+        var callbacks = new CallbackRunner(
+            _callbackHost, _clock.Provider, _logger, Self, view => _currentView = view, id => loop.Post((core, now) => core.CallbackCompleted(id, now)));
+        WitnessRunner? witness = _arbiter is null ? null : new WitnessRunner(_arbiter, _clock, _logger, Self, loop.Post);
+        var effects = new NodeEffects(this, _options.ClusterId, Self, loop, store, callbacks, witness, _lease, network, _journal, _counters, _logger);
+        var core = new MembershipCore(ProtocolOptionsFor(), store.Loaded, effects, _clock.Now);
+        _logger.Starting(Self, _options.ClusterId, store.Directory, _arbiter?.Description ?? "none");
+        return new Parts(core, loop, store, network, callbacks, witness);
+    }
+
+    private async Task CheckWitnessAsync(IQuorumArbiter arbiter, ViewStore store, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(WitnessCheckLimit, _clock.Provider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var identity = new ArbiterIdentity(_options.ClusterId, Self, store.Loaded.Incarnation);
+        string? trouble;
+        try
+        {
+            trouble = await arbiter.CheckAsync(identity, either.Token).AsTask().WaitAsync(either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            trouble = $"{arbiter.Description} did not answer within {WitnessCheckLimit.TotalSeconds} s.";
+        }
+        if (trouble is not null) throw new InvalidOperationException($"Node {Self} cannot start: {trouble}");
+    }
+
+    private ProtocolOptions ProtocolOptionsFor()
+    {
+        ClusterTiming timing = _options.EffectiveTiming;
+        TimeSpan discovery = timing.LossPeriod * 1.25;
+        return new ProtocolOptions
+        {
+            Self = Self,
+            Nodes = [.. _options.Nodes.Select(static node => new ConfiguredNode(new NodeId(node.Number), node.Votes)).OrderBy(static node => node.Node)],
+            Timing = timing,
+            Rule = new QuorumRule(
+                _options.Policy ?? (_arbiter is null ? QuorumPolicy.NodeMajority : QuorumPolicy.NodeAndWitnessMajority), _options.TieBreaker, _options.WitnessPinned),
+            ClockRateBound = _options.ClockRateBound,
+            Paths = _options.Nodes[0].Endpoints.Count,
+            ArbitrationTimeout = _options.ArbitrationTimeout,
+            ArbitrationEqualizer = _options.ArbitrationEqualizer,
+            DiscoveryTime = _options.DiscoveryTime ?? (discovery > MinimumDiscovery ? discovery : MinimumDiscovery),
+            JoinTimeout = _options.JoinTimeout,
+            CallbackLimit = _options.CallbackLimit,
+            Bootstrap = _options.Bootstrap,
+            HasWitness = _arbiter is not null,
+            TrustConnectionRefused = _options.CrashEvidence == CrashEvidence.ConnectionRefused,
+            StoreLocked = true,
+        };
+    }
+
+    private void Stepped(MembershipCore core)
+    {
+        if (_currentView is null || core.InForce is not null) return;
+        _currentView = null;
+        _views.Forget();
+    }
+
+    private void LoopFailed(Exception failure)
+    {
+        _logger.LoopFailed(Self, failure);
+        Halt(HaltCode.InternalFault, $"{failure.GetType().Name}: {failure.Message}");
+    }
+
+    private Task ShutDownAsync()
+    {
+        lock (_gate) return _shutDown ??= Task.Run(CloseAsync);
+    }
+
+    private async Task CloseAsync()
+    {
+        await _lifetime.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_parts is { } parts)
+            {
+                parts.Loop.Stop();
+                if (!parts.Loop.IsLoopThread) await parts.Loop.Ended.ConfigureAwait(false);
+                _lease.Lose();
+                _currentView = null;
+                foreach (long request in _requests.Keys) CompleteRequest(new RequestId(request), MembershipStatus.NotMember, "the node has stopped");
+                parts.Callbacks.Stop();
+                await StopPartAsync("the network", parts.Network.DisposeAsync().AsTask()).ConfigureAwait(false);
+                if (parts.Witness is { } witness) await StopPartAsync("the witness", witness.DisposeAsync().AsTask()).ConfigureAwait(false);
+                await StopPartAsync("the view store", Task.Run(parts.Store.Dispose)).ConfigureAwait(false);
+                parts.Loop.Dispose();
+            }
+            if (_arbiter is not null) await StopPartAsync("the arbiter", _arbiter.DisposeAsync().AsTask()).ConfigureAwait(false);
+            _views.End();
+            lock (_gate) FailFirstView($"Node {Self} has stopped.");
+            _logger.Stopped(Self);
+        }
+        finally
+        {
+            _lifetime.Release();
+        }
+    }
+
+    private async Task StopPartAsync(string part, Task stop)
+    {
+        try
+        {
+            await stop.WaitAsync(PartStopLimit).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            _logger.StopTookTooLong(Self, part);
+        }
+    }
+
+    private void FailFirstView(string why)
+    {
+        // Nobody may be waiting: an unobserved failure is not an error of its own.
+        if (_firstView.TrySetException(new InvalidOperationException(why))) _ = _firstView.Task.Exception;
+    }
+
+    private sealed record Parts(
+        MembershipCore Core, NodeLoop Loop, ViewStore Store, NodeNetwork Network, CallbackRunner Callbacks, WitnessRunner? Witness);
+}
