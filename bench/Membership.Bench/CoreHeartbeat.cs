@@ -7,7 +7,7 @@ public class CoreHeartbeat
 {
     private RestingCluster _cluster = null!;
 
-    [Params(3, 8, 32)]
+    [Params(3, 8)]
     public int Nodes { get; set; }
 
     [GlobalSetup]

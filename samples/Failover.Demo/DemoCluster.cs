@@ -1,6 +1,4 @@
 // The processes of the demo, their shared configuration, and waiting for what they should come to agree on.
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.Json;
 
@@ -21,7 +19,7 @@ internal sealed class DemoCluster : IAsyncDisposable
         _program = program;
         _configuration = Path.Combine(directory, "cluster.json");
         ResourceFile = Path.Combine(directory, "served.log");
-        int[] ports = FreePorts(size);
+        int[] ports = FreePorts.Find(size);
         File.WriteAllText(_configuration, JsonSerializer.Serialize(new
         {
             RegroupMembership = new
@@ -93,39 +91,5 @@ internal sealed class DemoCluster : IAsyncDisposable
     {
         foreach (NodeProcess node in _nodes.Values) await node.DisposeAsync();
         _nodes.Clear();
-    }
-
-    // A port is free when both kinds of socket can be bound to it; all are held until the last one is found.
-    private static int[] FreePorts(int count)
-    {
-        var held = new List<Socket>();
-        var ports = new List<int>();
-        try
-        {
-            while (ports.Count < count)
-            {
-                var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-                held.Add(udp);
-                udp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-                var endpoint = (IPEndPoint)udp.LocalEndPoint!;
-                var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                held.Add(tcp);
-                try
-                {
-                    tcp.Bind(endpoint);
-                    ports.Add(endpoint.Port);
-                }
-                catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
-                {
-                    // The next number is tried; this one stays held so that it is not offered again.
-                    continue;
-                }
-            }
-            return [.. ports];
-        }
-        finally
-        {
-            held.ForEach(static socket => socket.Dispose());
-        }
     }
 }

@@ -1,6 +1,5 @@
 // A small cluster of real hosts in this process: real sockets on loopback, real stores in a directory of its own.
-using System.Net;
-using System.Net.Sockets;
+using Failover.Demo;
 using Membership.Engine;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -18,7 +17,7 @@ internal sealed class TestHosts : IAsyncDisposable
     public TestHosts(int size)
     {
         Size = size;
-        _ports = FreePorts(size);
+        _ports = FreePorts.Find(size);
     }
 
     public int Size { get; }
@@ -100,14 +99,5 @@ internal sealed class TestHosts : IAsyncDisposable
             await ((IAsyncDisposable)host).DisposeAsync();
         }
         Directory.Delete(_directory, recursive: true);
-    }
-
-    private static int[] FreePorts(int count)
-    {
-        Socket[] held = [.. Enumerable.Range(0, count).Select(static _ => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp))];
-        foreach (Socket socket in held) socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        int[] ports = [.. held.Select(static socket => ((IPEndPoint)socket.LocalEndPoint!).Port)];
-        foreach (Socket socket in held) socket.Dispose();
-        return ports;
     }
 }
