@@ -35,6 +35,17 @@ public sealed class HostTroubleTests
         await cluster.AllSeeAsync(2, 3);
     }
 
+    [Fact]
+    public async Task A_store_that_cannot_be_written_halts_its_node_and_nobody_else()
+    {
+        await using var cluster = new LocalCluster(3);
+        await cluster.FormAsync();
+        Directory.CreateDirectory(Path.Combine(cluster.StoreOf(2), "view.tmp"));
+        _ = cluster.Nodes[0].ForceRegroupAsync(Cancel);
+        Assert.Equal(HaltCode.StoreFailed, (await cluster.Nodes[1].Halted.WaitAsync(TimeSpan.FromSeconds(30), Cancel)).Code);
+        await cluster.AllSeeAsync(1, 3);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

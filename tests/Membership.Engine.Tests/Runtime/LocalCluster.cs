@@ -18,12 +18,16 @@ internal sealed class LocalCluster : IAsyncDisposable
     private readonly List<MembershipNode> _everStarted = [];
     private readonly MembershipNodeAddress[] _addresses;
 
-    public LocalCluster(int count, Func<MembershipNodeOptions, MembershipNodeOptions>? change = null, bool witness = false)
+    public LocalCluster(int count, Func<MembershipNodeOptions, MembershipNodeOptions>? change = null, bool witness = false, bool secondPath = false)
     {
         Change = change ?? (static options => options);
         Witness = witness;
         int[] ports = FreePorts(count);
-        _addresses = [.. Enumerable.Range(1, count).Select(number => new MembershipNodeAddress(number, [string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{ports[number - 1]}")]))];
+        _addresses = [.. Enumerable.Range(1, count).Select(number =>
+        {
+            string port = ports[number - 1].ToString(CultureInfo.InvariantCulture);
+            return new MembershipNodeAddress(number, secondPath ? ["127.0.0.1:" + port, "[::1]:" + port] : ["127.0.0.1:" + port]);
+        })];
         Nodes = new MembershipNode[count];
     }
 

@@ -126,6 +126,26 @@ public sealed class MembershipNodeTests
     }
 
     [Fact]
+    public async Task Nodes_use_every_path_of_both_address_families()
+    {
+        await using var cluster = new LocalCluster(3, secondPath: true);
+        await cluster.FormAsync();
+        await cluster.Nodes[1].DisposeAsync();
+        await cluster.AllSeeAsync(1, 3);
+        await cluster.StartAsync(2);
+        await cluster.AllSeeAsync(1, 2, 3);
+    }
+
+    [Fact]
+    public async Task A_second_start_is_refused_until_the_node_has_left()
+    {
+        await using var cluster = new LocalCluster(3);
+        await cluster.FormAsync();
+        Assert.Contains("already", (await Assert.ThrowsAsync<InvalidOperationException>(() => cluster.Nodes[0].StartAsync(Cancel))).Message, StringComparison.Ordinal);
+        await cluster.AllSeeAsync(1, 2, 3);
+    }
+
+    [Fact]
     public async Task Callbacks_of_an_incident_come_in_the_headers_order()
     {
         var callbacks = new RecordingCallbacks();
