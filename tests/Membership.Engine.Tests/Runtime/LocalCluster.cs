@@ -13,6 +13,9 @@ internal sealed class LocalCluster : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    /// <summary>L = 800 ms: a busy build machine that holds a process up for half a second must not remove a healthy node.</summary>
+    public static readonly ClusterTiming Timing = new(TimeSpan.FromMilliseconds(100), 4, 2);
+
     private readonly TestDirectory _directory = new();
     private readonly KeyRing _keys = KeyRing.Generate();
     private readonly List<MembershipNode> _everStarted = [];
@@ -50,7 +53,7 @@ internal sealed class LocalCluster : IAsyncDisposable
         Self = number,
         Nodes = _addresses,
         StoreDirectory = StoreOf(number),
-        Timing = ClusterTiming.Local,
+        Timing = Timing,
         Keys = _keys,
         Bootstrap = true,
     });

@@ -22,7 +22,7 @@ internal static class NodeChild
             Self = self,
             Nodes = [.. args[1].Split(',').Select(port => new MembershipNodeAddress(++number, [$"127.0.0.1:{port}"]))],
             StoreDirectory = args[2],
-            Timing = ClusterTiming.Local,
+            Timing = LocalCluster.Timing,
             Keys = KeyRing.FromBase64(args[3]),
             Bootstrap = true,
         };
