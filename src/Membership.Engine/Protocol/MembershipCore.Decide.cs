@@ -145,6 +145,12 @@ internal sealed partial class MembershipCore
 
     private void EvaluateUndecided()
     {
+        if (Phase == NodePhase.Leaving && _candidates.IsEmpty)
+        {
+            // Everybody left at once: nobody would be in a view, and the view in force stays on the disks for the next forming.
+            GoDown();
+            return;
+        }
         if (_seenDecision is null && RowIsWrong())
         {
             RaiseAttempt(RegroupCause.Contradiction);

@@ -177,7 +177,7 @@ internal sealed partial class MembershipCore
         bool answer = (header.Flags & HeaderFlags.AckRequested) != 0;
         // After a view change our own newest message may predate the peer's move: ask again at once.
         answer |= header.InForce == InForceId && IsMember && peer.AckedView != InForceId && WantsAcknowledgement(peer)
-            && _now - peer.LastNudgeAt > _timing.ClockPeriod / 8 && (peer.LastNudgeAt = _now) == _now;
+            && _now - peer.LastSentAt > _timing.ClockPeriod / 8;
         if (answer && MayAnswer(peer, in header)) (_answerTo, _answerPath, _answerSequence) = (peer, path, peer.LastSequence);
         return outcome;
     }
@@ -302,7 +302,8 @@ internal sealed partial class MembershipCore
     {
         bool mine = poison.Target == _state.Incarnation || Defect(PlantedDefects.ObeyPoisonForFormerLife);
         if (!mine) return DropReason.WrongIncarnation;
-        if (!IsMember || poison.Epoch <= InForceId.Epoch) return DropReason.StaleActivation;
+        bool foreign = poison.Target != _state.Incarnation;
+        if (!IsMember || (poison.Epoch <= InForceId.Epoch && !foreign)) return DropReason.StaleActivation;
         LoseLease();
         Send(peer, new PoisonAcknowledgedMessage(poison.Target, poison.Epoch));
         if (Phase == NodePhase.Leaving) GoDown();

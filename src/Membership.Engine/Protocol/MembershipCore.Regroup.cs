@@ -227,11 +227,13 @@ internal sealed partial class MembershipCore
         foreach (NodeId node in _closed)
         {
             if (node == _self || Agrees(node)) continue;
-            MonotonicTime bound = _stageStartedAt + StageBound;
+            // Whoever still says "stage 1" waits for somebody else: it gets its own activate bound, and no blame.
+            bool activating = Find(node)?.Status is { Stage: RegroupStage.Activate };
+            MonotonicTime bound = _stageStartedAt + StageBound + (activating ? ActivateBound : TimeSpan.Zero);
             (_waitingFor, _patienceUntil) = (node, bound);
             if (_now >= bound)
             {
-                Blame(node);
+                if (!activating || Silent(node)) Blame(node);
                 RaiseAttempt(RegroupCause.Contradiction);
             }
             else WakeAt(bound);
