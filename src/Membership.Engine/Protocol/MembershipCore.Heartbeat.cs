@@ -30,6 +30,7 @@ internal sealed partial class MembershipCore
         }
         if (peer.HeardSequence != 0 && _now - peer.LastHeard < _timing.LossPeriod) flags |= HeaderFlags.Hears;
         header.Flags = flags;
+        if ((flags & HeaderFlags.AckRequested) != 0) peer.LastRequestAt = _now;
         if ((flags & HeaderFlags.AckRequested) != 0 || body is StatusMessage)
         {
             if (peer.UnansweredSince == MonotonicTime.MaxValue)
@@ -50,10 +51,11 @@ internal sealed partial class MembershipCore
 
     /// <summary>Answers at once; asks for an acknowledgement in turn when ours is not fresh, which makes ping, pong, ack.</summary>
     private void Answer(Peer peer, int path)
-        => Send(peer, null, WantsAcknowledgement(peer) ? HeaderFlags.AckRequested : HeaderFlags.None, path);
+        => Send(peer, null, WantsAcknowledgement(peer) && _now - peer.LastRequestAt >= _timing.ClockPeriod / 4 ? HeaderFlags.AckRequested : HeaderFlags.None, path);
 
     private bool WantsAcknowledgement(Peer peer)
         => IsMember && Phase == NodePhase.Member && _inForce!.Contains(peer.Node)
+           && _stage is RegroupStage.None or RegroupStage.CleanUp1 or RegroupStage.CleanUp2 or RegroupStage.Stabilised
            && (peer.AckedView != InForceId || _now - peer.AckedSentAt > _timing.ClockPeriod / 2);
 
     /// <summary>

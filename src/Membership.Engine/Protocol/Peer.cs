@@ -27,6 +27,9 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     public MonotonicTime LastSentAt = MonotonicTime.MinValue;
     public MonotonicTime LastPingAt = MonotonicTime.MinValue;
 
+    /// <summary>When an acknowledgement was last asked for: an answer asks again only after a quarter tick, so that two who may not acknowledge do not echo.</summary>
+    public MonotonicTime LastRequestAt = MonotonicTime.MinValue;
+
     /// <summary>First transmission that nothing has come back for; MaxValue = none outstanding.</summary>
     public MonotonicTime UnansweredSince = MonotonicTime.MaxValue;
     public int UnansweredSends;
