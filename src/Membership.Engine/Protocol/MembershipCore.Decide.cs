@@ -227,8 +227,10 @@ internal sealed partial class MembershipCore
         if (!Defect(PlantedDefects.RemoveWithoutLeaseOfRecord))
             foreach (ClusterView pending in _state.Pending) removed |= pending.Nodes;
         else if (_base is { } known) removed &= known.Nodes;
-        removed = (removed - decision.View.Nodes).Without(_self);
-        MonotonicTime until = MonotonicTime.MinValue;
+        removed -= decision.View.Nodes;
+        // A former life of this node is over if this one holds the store's lock; else it is waited for from this start on.
+        if (_options.StoreLocked || IsMember) removed = removed.Without(_self);
+        MonotonicTime until = _options.StoreLocked || IsMember ? MonotonicTime.MinValue : _processStart + _timing.LossPeriod;
         foreach (NodeId node in removed)
         {
             Peer? peer = Find(node);

@@ -98,6 +98,8 @@ internal sealed partial class MembershipCore
     /// <summary>A restarted life may vote in a regroup of the view its store holds in force.</summary>
     private bool MayVoteIn(in MessageHeader header, ActivationId id)
     {
+        // Without the store's lock the former life may still be running.
+        if (!_options.StoreLocked) return false;
         if (header.InForce.Epoch != id.Epoch || _state.IsEmpty || Phase != NodePhase.Starting) return false;
         if (_durable.InForceId != header.InForce) return false;
         ClusterMember old = _durable.InForce!.Find(_self);
@@ -118,12 +120,15 @@ internal sealed partial class MembershipCore
 
     private DropReason OnPetitionReply(Peer peer, PetitionReplyMessage reply)
     {
-        if (Phase != NodePhase.Starting) return DropReason.UnexpectedKind;
+        if (Phase is not (NodePhase.Starting or NodePhase.Joining)) return DropReason.UnexpectedKind;
         if (reply.IncarnationFloor >= _state.Incarnation)
         {
-            BeginNewLife(reply.IncarnationFloor.Next);
+            // Somebody knows a later life of this number than the coordinator does: start over above it.
+            if (Phase == NodePhase.Joining) FailOwnJoin($"node {peer.Node} knows life {reply.IncarnationFloor} of this number");
+            if (reply.IncarnationFloor >= _state.Incarnation) BeginNewLife(reply.IncarnationFloor.Next);
             return DropReason.None;
         }
+        if (Phase == NodePhase.Joining) return DropReason.UnexpectedKind;
         if (reply.Outcome != MembershipStatus.Fault) return DropReason.None;
         if (_startRequest is { } start) _effects.CompleteRequest(start, MembershipStatus.Fault, $"node {peer.Node} refused: {reply.Reason}");
         _startRequest = null;
@@ -221,7 +226,13 @@ internal sealed partial class MembershipCore
         if (start.Joiner == _self) return OnOwnJoinStart(in header, peer, start);
         if (!IsMember || InRegroup || header.InForce != InForceId || peer.Node != _inForce!.Coordinator) return DropReason.StaleActivation;
         if (Find(start.Joiner) is not { } joiner || _inForce.Contains(start.Joiner)) return DropReason.NotMember;
-        if (start.JoinerIncarnation < joiner.Incarnation) return DropReason.OldIncarnation;
+        if (start.JoinerIncarnation < joiner.Incarnation)
+        {
+            MessageHeader floor = ReplyHeader(in header);
+            (floor.To, floor.ToIncarnation) = (joiner.Node, Incarnation.None);
+            _effects.Send(in floor, -1, new PetitionReplyMessage(MembershipStatus.Ok, NodeId.Invalid, joiner.Incarnation, "number was used by a later life"));
+            return DropReason.OldIncarnation;
+        }
         if (start.JoinerIncarnation > joiner.Incarnation) joiner.BeginLife(start.JoinerIncarnation);
         if (_observed?.Id != start.JoinId)
         {
@@ -260,6 +271,8 @@ internal sealed partial class MembershipCore
     private DropReason OnJoinReady(Peer peer, JoinReadyMessage ready)
     {
         if (_join is not { } join || join.Id != ready.JoinId) return DropReason.StaleActivation;
+        // Prepared already: what a late one calls newer is this very join's view.
+        if (join.View is not null) return DropReason.None;
         See(ready.HighestEpochSeen);
         if (ready.HoldsNewerPending)
         {

@@ -36,7 +36,7 @@ internal sealed partial class MembershipCore
     private void UpdateLease()
     {
         // An acknowledgement only lengthens the lease: while most of it is left, a new one is not worth the count.
-        if (_leaseAcknowledged && Lease.ValidUntil - _now < _timing.LossPeriod * 0.9) _leaseDirty = true;
+        if ((_leaseAcknowledged || _inForce is { Members.Length: 1 }) && Lease.ValidUntil - _now < _timing.LossPeriod * 0.9) _leaseDirty = true;
         if (!_leaseDirty || !_leaseOpen || _lapsed || _inForce is not { } view) return;
         _leaseDirty = _leaseAcknowledged = false;
         MonotonicTime until = ComputeLease(view);
@@ -99,7 +99,8 @@ internal sealed partial class MembershipCore
         NodeSet group = NodeSet.Of(_self);
         int votes = view.Find(_self).Votes;
         bool witnessVote = false;
-        if (HasLeaseQuorum(view, group, votes, witnessVote)) return MonotonicTime.MaxValue;
+        // Carried by this node alone: still bounded, so that a frozen former life cannot outlive its successor. Renewed with time.
+        if (HasLeaseQuorum(view, group, votes, witnessVote)) return _now + length;
         foreach (var (until, peer) in entries)
         {
             if (peer is null) witnessVote = true;

@@ -65,7 +65,8 @@ internal sealed partial class MembershipCore
         _writing = null;
         _statusDirty |= InRegroup;
         SaveState();
-        if (_durable.InForce is { } view && _durable.InForceId != InForceId && ShouldEnter(view)) EnterView(view);
+        // A still newer view may already be on its way to the disk: then this one is only a step.
+        if (_durable.InForce is { } view && _durable.InForceId != InForceId && _durable.InForceId == _state.InForceId && ShouldEnter(view)) EnterView(view);
         else if (Phase == NodePhase.Starting && _durable.InForceId != former) NoteViewWithoutSelf();
         OnJoinStateDurable();
     }
