@@ -46,11 +46,17 @@ catch (DemoFailedException failure)
     Console.WriteLine($"demo: failed: {failure.Message}");
     return 1;
 }
+catch (OperationCanceledException) when (stop.IsCancellationRequested)
+{
+    Directory.Delete(directory, recursive: true);
+    Console.WriteLine("demo: stopped");
+    return 130;
+}
 catch (OperationCanceledException)
 {
     clock.Say($"what the nodes logged is in {directory}");
-    Console.WriteLine(stop.IsCancellationRequested ? "demo: stopped" : "demo: failed: not finished after 55 s");
-    return stop.IsCancellationRequested ? 130 : 1;
+    Console.WriteLine("demo: failed: not finished after 55 s");
+    return 1;
 }
 #pragma warning disable CA1031 // Whatever went wrong, the nodes must be ended and the last line must say so: an unhandled exception would do neither.
 catch (Exception failure)
