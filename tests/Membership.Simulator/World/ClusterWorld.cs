@@ -26,6 +26,9 @@ internal sealed class ClusterWorld
     /// <summary>So many events at one instant of virtual time mean that time will never go on.</summary>
     private const int RunawayLimit = 2_000_000;
 
+    /// <summary>So many events waiting per node mean that answers cause more answers.</summary>
+    private const int FloodLimit = 100_000;
+
     private readonly SimNode[] _nodes;
     private int _sameInstant;
 
@@ -118,6 +121,7 @@ internal sealed class ClusterWorld
                 Queue.TryPop(out long time, out SimEvent next);
                 if (time > Now) _sameInstant = 0;
                 else if (++_sameInstant > RunawayLimit) Violate("runaway", $"{RunawayLimit} events at one instant.");
+                if (Queue.Count > FloodLimit * _nodes.Length) Violate("flood", $"{Queue.Count} events are waiting: messages breed messages.");
                 Now = time;
                 Events++;
                 Dispatch(ref next);
