@@ -14,6 +14,7 @@ internal sealed class CheckerSet(ClusterWorld world)
     private readonly CallbackOrderChecker _callbacks = new(world);
     private readonly ArbitrationChecker _arbitration = new(world);
     private readonly StoreChecker _store = new(world);
+    private readonly PromiseChecker _promises = new(world);
     private readonly StormChecker _storm = new(world);
     private readonly HealthyNodeChecker _healthy = new(world);
 
@@ -21,7 +22,13 @@ internal sealed class CheckerSet(ClusterWorld world)
 
     public void FirstView(ClusterView view) => _chain.FirstView(view);
 
-    public void LeasePublished(SimProcess process, in LeaseState lease) => _exclusivity.LeasePublished(process, in lease);
+    public void LeasePublished(SimProcess process, in LeaseState lease)
+    {
+        _promises.LeasePublished(process, in lease);
+        _exclusivity.LeasePublished(process, in lease);
+    }
+
+    public void StatusSent(SimProcess process, StatusMessage status) => _promises.StatusSent(process, status);
 
     public void ViewInForce(SimProcess process, ClusterView view)
     {
@@ -46,7 +53,11 @@ internal sealed class CheckerSet(ClusterWorld world)
 
     public void CallbackInvoked(SimProcess process, in CallbackRequest callback) => _callbacks.Invoked(process, in callback);
 
-    public void WriteIssued(SimProcess process, StoredState state) => _store.WriteIssued(process, state);
+    public void WriteIssued(SimProcess process, StoredState state)
+    {
+        _store.WriteIssued(process, state);
+        _promises.WriteIssued(process, state);
+    }
 
     public void Durable(int node, StoredState state)
     {
@@ -65,6 +76,8 @@ internal sealed class CheckerSet(ClusterWorld world)
         world.Health.TouchNode(process.Number);
         _chain.NodeHalted(process, code);
     }
+
+    public void Twinned(SimProcess process) => _exclusivity.Twinned(process);
 
     public void HasLeft(SimProcess process) => _callbacks.HasLeft(process);
 

@@ -12,6 +12,7 @@ internal sealed class ExclusivityChecker(ClusterWorld world)
 {
     private readonly HeldLease[] _leases = new HeldLease[world.Options.Nodes + 1];
     private readonly List<ClusterView> _inForce = [];
+    private readonly List<HeldLease> _twins = [];
 
     private struct HeldLease
     {
@@ -51,12 +52,24 @@ internal sealed class ExclusivityChecker(ClusterWorld world)
         if (!_inForce.Contains(view)) _inForce.Add(view);
         for (int number = 1; number < _leases.Length; number++)
         {
-            ref HeldLease held = ref _leases[number];
-            if (held.Holder is null || held.EndsAt <= world.Now || held.Epoch >= view.Epoch) continue;
-            if (view.Contains(new NodeId(number), held.Incarnation)) continue;
-            world.Violate("exclusivity", $"{view} comes into force at node {node} while node {number}, which it excludes, holds a lease of epoch "
-                + $"{held.Epoch} for another {(held.EndsAt - world.Now) / 1e4:F1} ms{(held.Holder.Frozen ? " (frozen)" : "")}.");
+            Check(node, view, in _leases[number]);
         }
+        foreach (HeldLease twin in _twins) Check(node, view, in twin);
+    }
+
+    /// <summary>The frozen process keeps showing its lease beside the second one of the same node.</summary>
+    public void Twinned(SimProcess process)
+    {
+        if (_leases[process.Number].Holder == process) _twins.Add(_leases[process.Number]);
+        _leases[process.Number] = default;
+    }
+
+    private void Check(int node, ClusterView view, in HeldLease held)
+    {
+        if (held.Holder is null || held.EndsAt <= world.Now || held.Epoch >= view.Epoch) return;
+        if (view.Contains(new NodeId(held.Holder.Number), held.Incarnation)) return;
+        world.Violate("exclusivity", $"{view} comes into force at node {node} while node {held.Holder.Number}, which it excludes, holds a lease of epoch "
+            + $"{held.Epoch} for another {(held.EndsAt - world.Now) / 1e4:F1} ms{(held.Holder.Frozen ? " (frozen)" : "")}.");
     }
 
     public void ProcessEnded(SimProcess process)

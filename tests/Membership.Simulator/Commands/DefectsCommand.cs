@@ -1,8 +1,9 @@
 // Takes one rule out at a time and looks for the first seed that a checker catches, each with the workload that
-// meets the missing rule most often; then with plain seeds.
+// meets the missing rule most often and with plain seeds; and plays the scenario scripts that name the rule.
 using System.Diagnostics;
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Simulator.Scenarios;
 using Membership.Simulator.Workload;
 
 namespace Membership.Simulator.Commands;
@@ -16,20 +17,43 @@ internal static class DefectsCommand
         {
             long started = Stopwatch.GetTimestamp();
             TimeSpan share = budget / defects.Count;
+            string scripts = string.Join(",", ScenariosThatCatch(defect));
+            if (scripts.Length > 0) scripts = $" scenarios={scripts}";
             (ulong Seed, RunFilter Filter, string Checker)? caught = Search(defect, filter, share, started);
             if (caught is { } found)
             {
                 output.WriteLine($"defect={defect} seed={found.Seed} checker={found.Checker} after={Stopwatch.GetElapsedTime(started).TotalSeconds:F1}s "
-                    + $"replay: {SeedsCommand.ReplayLine(found.Seed, found.Filter)}");
+                    + $"replay: {SeedsCommand.ReplayLine(found.Seed, found.Filter)}{scripts}");
             }
             else
             {
-                missed++;
-                output.WriteLine($"defect={defect} seed=none checker=none after={Stopwatch.GetElapsedTime(started).TotalSeconds:F1}s");
+                if (scripts.Length == 0) missed++;
+                output.WriteLine($"defect={defect} seed=none checker=none after={Stopwatch.GetElapsedTime(started).TotalSeconds:F1}s{scripts}");
             }
         }
         output.WriteLine($"defects={defects.Count} caught={defects.Count - missed} missed={missed}");
         return missed == 0 ? 0 : 1;
+    }
+
+    // The scripts lie in the source tree; eng/simulate says where.
+    private static IEnumerable<string> ScenariosThatCatch(PlantedDefects defect)
+    {
+        if (Environment.GetEnvironmentVariable("SIMULATE_SCENARIOS") is not { Length: > 0 } folder) yield break;
+        foreach (string file in Directory.GetFiles(folder, "*.txt").Order(StringComparer.Ordinal))
+        {
+            Scenario scenario = Scenario.Parse(Path.GetFileNameWithoutExtension(file), File.ReadAllLines(file));
+            foreach (MissingRule rule in scenario.MissingRules)
+            {
+                if (rule.Defect != defect) continue;
+                for (int seed = 0; seed < scenario.Sweep; seed++)
+                {
+                    ScenarioResult result = new ScenarioRunner(scenario, defect, trace: null, (ulong)seed).Run();
+                    if (rule.Checker is { } checker ? result.Violation?.Checker != checker : result.Failures.Count == 0) continue;
+                    yield return scenario.Name;
+                    break;
+                }
+            }
+        }
     }
 
     /// <summary>The workloads that lead to the place where the rule matters, best first.</summary>

@@ -78,6 +78,7 @@ internal sealed record Scenario(string Name, WorldOptions Options, IReadOnlyList
         ClusterTiming timing = ClusterTiming.Local;
         int[]? votes = null;
         string? period = null;
+        double discovery = 2;
         for (int i = 1; i < words.Length; i++)
         {
             string[] pair = words[i].Split('=');
@@ -91,6 +92,7 @@ internal sealed record Scenario(string Name, WorldOptions Options, IReadOnlyList
                 case "timing": timing = value switch { "Local" => ClusterTiming.Local, "Lan" => ClusterTiming.Lan, "Default" => ClusterTiming.Default, _ => throw new FormatException(value) }; break;
                 case "votes": votes = [.. value.Split(',').Select(static each => int.Parse(each, CultureInfo.InvariantCulture))]; break;
                 case "start": fromView = value == "view" || (value == "empty" ? false : throw new FormatException(value)); break;
+                case "discovery": discovery = double.Parse(value.TrimEnd('L'), CultureInfo.InvariantCulture); break;
                 case "period": period = value; break;
                 case "pinned": pinned = value == "on"; break;
                 case "evidence": evidence = value == "on"; break;
@@ -114,6 +116,7 @@ internal sealed record Scenario(string Name, WorldOptions Options, IReadOnlyList
             Timing = timing,
             HasWitness = policy != QuorumPolicy.NodeMajority,
             StartFromView = fromView,
+            DiscoveryInL = discovery,
             ClocksDrift = drift,
             TrustConnectionRefused = evidence,
             StoreLocked = locked,

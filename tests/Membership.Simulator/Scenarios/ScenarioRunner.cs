@@ -75,6 +75,9 @@ internal sealed partial class ScenarioRunner
             case "pause":
                 foreach (int node in NodesOf(words[1])) _world.Node(node).Process?.Freeze();
                 break;
+            case "twin":
+                _world.Node(Number(words[1])).StartTwin();
+                break;
             case "resume":
                 foreach (int node in NodesOf(words[1])) _world.Node(node).Process?.Thaw();
                 break;

@@ -37,6 +37,17 @@ internal sealed class FaultActions(ClusterWorld world, Rng rng)
             case FaultKind.PauseLong:
                 Pause(target, rng.Span(L, 5 * L));
                 break;
+            case FaultKind.Twin:
+                if (target.Process is { Frozen: false } first)
+                {
+                    first.Freeze();
+                    _frozen.Add(first);
+                    Later(rng.Span(0, L / 2), () =>
+                    {
+                        if (target.Process == first) target.StartTwin();
+                    });
+                }
+                break;
             case FaultKind.SlowDisk:
                 long slow = rng.Span(world.Options.T, 2 * L);
                 Timed(node, $"disk slow, up to {slow / Ticks.Millisecond} ms", rng.Span(L, 4 * L), () => target.Disk.ExtraDelay = slow, () => target.Disk.ExtraDelay = 0);

@@ -35,6 +35,9 @@ internal enum FaultKind
     ForceRegroup,
     ReportUnreachable,
     HalvesAndWitness,
+
+    /// <summary>A second process on the store of a frozen one (only where the store has no lock).</summary>
+    Twin,
 }
 
 internal static class FaultWeights
@@ -51,6 +54,8 @@ internal static class FaultWeights
             bool masked = (plan.KindMask >> kind & 1) == 0;
             weights[kind] = masked && !liked ? 0 : (liked ? 12 : 1) * Base((FaultKind)kind);
         }
+        // Two processes of one node are outside the claim: the real store always holds its kernel lock. Scenarios play it.
+        weights[(int)FaultKind.Twin] = 0;
         if (!plan.Options.HasWitness)
         {
             foreach (FaultKind kind in (FaultKind[])[FaultKind.WitnessHang, FaultKind.WitnessError, FaultKind.WitnessSlow, FaultKind.WitnessForgets, FaultKind.WitnessUnreachable, FaultKind.HalvesAndWitness])
@@ -70,7 +75,7 @@ internal static class FaultWeights
     {
         FaultFocus.Partitions => kind is FaultKind.Partition or FaultKind.CutLink or FaultKind.CutOneWay or FaultKind.CutNode or FaultKind.Chain or FaultKind.Flap or FaultKind.CutSomePath,
         FaultFocus.Crashes => kind is FaultKind.CrashProcess or FaultKind.PowerCut or FaultKind.CrashSeveral or FaultKind.FullOutage,
-        FaultFocus.Pauses => kind is FaultKind.Pause or FaultKind.PauseLong or FaultKind.Partition,
+        FaultFocus.Pauses => kind is FaultKind.Pause or FaultKind.PauseLong or FaultKind.Partition or FaultKind.Twin,
         FaultFocus.Witness => kind is FaultKind.WitnessHang or FaultKind.WitnessError or FaultKind.WitnessSlow or FaultKind.WitnessForgets or FaultKind.WitnessUnreachable
             or FaultKind.HalvesAndWitness or FaultKind.Partition,
         FaultFocus.Disks => kind is FaultKind.SlowDisk or FaultKind.HoldDisk or FaultKind.FailWrite or FaultKind.ReplaceDisk or FaultKind.PowerCut or FaultKind.Partition,

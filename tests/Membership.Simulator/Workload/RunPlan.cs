@@ -67,6 +67,7 @@ internal sealed record RunPlan(WorldOptions Options, FaultFocus Focus, long Faul
             TrustConnectionRefused = rng.Chance(0.25),
             StoreLocked = rng.Chance(0.75),
             StartFromView = rng.Chance(0.5),
+            DiscoveryInL = rng.Pick(0.1, 0.5, 1, 2),
             Defects = filter.Defects,
             DelayMin = rng.Pick(50, 100, 300) * Ticks.Microsecond,
             DelaySpread = rng.Span(50 * Ticks.Microsecond, timing.ClockPeriod.Ticks / 16),

@@ -201,7 +201,7 @@ internal sealed class ClusterWorld
     private void PersistDone(ref SimEvent done)
     {
         SimProcess process = done.Process!;
-        if (!process.Alive) return;
+        if (!process.Alive || process.Node.Process != process) return;
         VirtualDisk disk = process.Node.Disk;
         if (disk.Held)
         {

@@ -47,6 +47,18 @@ internal sealed class SimNode(ClusterWorld world, int number, NodeClock clock, V
         Process.Boot();
     }
 
+    /// <summary>Another process starts on the same store while the frozen one still shows its lease: possible only where no kernel lock forbids it.</summary>
+    public void StartTwin()
+    {
+        if (Process is not { Frozen: true } former || world.Options.StoreLocked) return;
+        if (world.Trace.On) world.Trace.Line(world.Now, number, "a second process starts on the store of the frozen one");
+        disk.Crash(world.Now);
+        HeldWrites.Clear();
+        Process = null;
+        world.Checkers.Twinned(former);
+        Start();
+    }
+
     public void StartLater(long delay)
     {
         if (_startPlanned || Process is not null) return;

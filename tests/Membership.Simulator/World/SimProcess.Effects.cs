@@ -14,6 +14,7 @@ internal sealed partial class SimProcess : IProtocolEffects
     {
         if (NothingFollowsHalt("Send")) return;
         if (header.OwnershipRemaining > TimeSpan.Zero) _world.Checkers.OwnershipClaimed(this, header.OwnershipRemaining);
+        if (body is StatusMessage status) _world.Checkers.StatusSent(this, status);
         _world.Network.Send(in header, path, body);
     }
 

@@ -88,7 +88,7 @@ internal sealed partial class SimProcess
 
     public void Thaw()
     {
-        if (!Frozen || !Alive) return;
+        if (!Frozen || !Alive || Node.Process != this) return;
         Frozen = false;
         _world.Health.TouchNode(Number);
         if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, $"runs on (SIGCONT) with {_frozen.Count} inputs waiting");

@@ -83,7 +83,10 @@ internal sealed record WorldOptions
 
     public TimeSpan ArbitrationTimeout => TimeSpan.FromTicks(Math.Max(4 * WitnessPeriod, 4 * L));
 
-    public TimeSpan DiscoveryTime => TimeSpan.FromTicks(2 * L);
+    /// <summary>Shorter than L is allowed: then only the wait after a restart keeps a forming behind the old leases.</summary>
+    public double DiscoveryInL { get; init; } = 2;
+
+    public TimeSpan DiscoveryTime => TimeSpan.FromTicks((long)(DiscoveryInL * L));
 
     public TimeSpan JoinTimeout => TimeSpan.FromTicks(12 * L);
 
@@ -119,7 +122,7 @@ internal sealed record WorldOptions
     public override string ToString()
     {
         string text = $"nodes={Nodes} policy={Rule.Policy} tiebreaker={Rule.TieBreaker} pinned={Rule.WitnessPinned} votes={string.Join(",", Votes)} "
-            + $"T={T / Ticks.Millisecond}ms L={L / Ticks.Millisecond}ms W={(HasWitness ? WitnessPeriod / Ticks.Millisecond : 0)}ms paths={Paths} "
+            + $"T={T / Ticks.Millisecond}ms L={L / Ticks.Millisecond}ms W={(HasWitness ? WitnessPeriod / Ticks.Millisecond : 0)}ms paths={Paths} discovery={DiscoveryInL}L "
             + $"loss={LossPerMille}/1000 duplicates={DuplicatePerMille}/1000 start={(StartFromView ? "from a view" : "empty")} evidence={TrustConnectionRefused}";
         return Defects == PlantedDefects.None ? text : $"{text} defect={Defects}";
     }
