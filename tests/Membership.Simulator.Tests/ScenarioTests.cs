@@ -28,7 +28,7 @@ public sealed class ScenarioTests
     public void The_story_ends_as_it_should(string name)
     {
         Scenario scenario = Load(name);
-        for (int i = 0; i < scenario.Sweep; i++)
+        for (int i = 0; i < scenario.PlainSweep; i++)
         {
             ScenarioResult result = new ScenarioRunner(scenario, PlantedDefects.None, trace: null, (ulong)i).Run();
             Assert.True(result.Failures.Count == 0, $"seed +{i}: {string.Join('\n', result.Failures)}");

@@ -3,6 +3,7 @@
 using System.Globalization;
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Simulator.Workload;
 using Membership.Simulator.World;
 
 namespace Membership.Simulator.Scenarios;
@@ -13,13 +14,24 @@ internal sealed record ScenarioStep(int Line, string Text, string[] Words);
 /// <summary>What must happen when a rule is taken out: a checker's violation, or (null) a failed expectation.</summary>
 internal sealed record MissingRule(PlantedDefects Defect, string? Checker);
 
-internal sealed record Scenario(string Name, WorldOptions Options, IReadOnlyList<ScenarioStep> Steps, IReadOnlyList<MissingRule> MissingRules, int Sweep)
+/// <summary>A story left to chance: whole random runs, the seeds that told it last time first.</summary>
+internal sealed record RandomStory(RunFilter Filter, IReadOnlyList<ulong> KnownSeeds);
+
+internal sealed record Scenario(
+    string Name, WorldOptions Options, IReadOnlyList<ScenarioStep> Steps, IReadOnlyList<MissingRule> MissingRules, int Sweep, RandomStory? Random)
 {
+    /// <summary>Random runs with all rules in place that are worth the time here; ./test plays hundreds elsewhere.</summary>
+    private const int PlainRandomRuns = 5;
+
+    /// <summary>How often to play it with all rules.</summary>
+    public int PlainSweep => Random is { } random ? Math.Min(Sweep, PlainRandomRuns + random.KnownSeeds.Count) : Sweep;
+
     public static Scenario Parse(string name, string[] lines)
     {
         var steps = new List<ScenarioStep>();
         var rules = new List<MissingRule>();
         WorldOptions? options = null;
+        RandomStory? random = null;
         int sweep = 1;
         for (int i = 0; i < lines.Length; i++)
         {
@@ -32,6 +44,10 @@ internal sealed record Scenario(string Name, WorldOptions Options, IReadOnlyList
                 {
                     case "cluster":
                         options = ParseCluster(words);
+                        break;
+                    case "random":
+                        random = ParseRandom(words);
+                        options = ParseCluster(["cluster"]);
                         break;
                     case "without":
                         // without RULE expect violation CHECKER | without RULE expect failure
@@ -50,7 +66,7 @@ internal sealed record Scenario(string Name, WorldOptions Options, IReadOnlyList
                 throw new FormatException($"{name}.txt line {i + 1}: '{text}': {error.Message}", error);
             }
         }
-        return new Scenario(name, options ?? throw new FormatException($"{name}.txt: no 'cluster' line."), steps, rules, sweep);
+        return new Scenario(name, options ?? throw new FormatException($"{name}.txt: no 'cluster' or 'random' line."), steps, rules, sweep, random);
     }
 
     /// <summary>E.g. 5s, 150ms, 2.5L, 3T.</summary>
@@ -66,6 +82,29 @@ internal sealed record Scenario(string Name, WorldOptions Options, IReadOnlyList
             _ => throw new FormatException($"'{text}' is not a duration (5s, 150ms, 2.5L, 3T)."),
         };
         return (long)(double.Parse(text[..^length], CultureInfo.InvariantCulture) * unit);
+    }
+
+    // random nodes=3..5 focus=Moments policy=NodeMajority known=407,1131
+    private static RandomStory ParseRandom(string[] words)
+    {
+        var filter = new RunFilter();
+        ulong[] known = [];
+        for (int i = 1; i < words.Length; i++)
+        {
+            string[] pair = words[i].Split('=');
+            switch (pair[0])
+            {
+                case "nodes":
+                    string[] ends = pair[1].Split("..");
+                    filter = filter with { MinNodes = int.Parse(ends[0], CultureInfo.InvariantCulture), MaxNodes = int.Parse(ends[^1], CultureInfo.InvariantCulture) };
+                    break;
+                case "focus": filter = filter with { Focus = Enum.Parse<FaultFocus>(pair[1]) }; break;
+                case "policy": filter = filter with { Policy = Enum.Parse<QuorumPolicy>(pair[1]) }; break;
+                case "known": known = [.. pair[1].Split(',').Select(static seed => ulong.Parse(seed, CultureInfo.InvariantCulture))]; break;
+                default: throw new FormatException($"'{pair[0]}' is not a setting of a random story");
+            }
+        }
+        return new RandomStory(filter, known);
     }
 
     private static WorldOptions ParseCluster(string[] words)

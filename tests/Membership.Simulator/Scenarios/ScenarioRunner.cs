@@ -16,17 +16,24 @@ internal sealed partial class ScenarioRunner
     private readonly Scenario _scenario;
     private readonly ClusterWorld _world;
     private readonly List<string> _failures = [];
+    private readonly PlantedDefects _defects;
+    private readonly TextWriter? _trace;
+    private readonly ulong _index;
     private readonly List<(SimNode? Node, string Moment, string[] Words)> _triggers = [];
 
     public ScenarioRunner(Scenario scenario, PlantedDefects defects, TextWriter? trace, ulong seedOffset = 0)
     {
         _scenario = scenario;
+        _defects = defects;
+        _trace = trace;
+        _index = seedOffset;
         _world = new ClusterWorld(scenario.Options with { Defects = defects, Seed = scenario.Options.Seed + seedOffset }, new Trace(trace));
         _world.OnMoment = OnMoment;
     }
 
     public ScenarioResult Run()
     {
+        if (_scenario.Random is { } random) return RunRandom(random);
         foreach (ScenarioStep step in _scenario.Steps)
         {
             if (_world.Violation is not null) break;
@@ -47,6 +54,15 @@ internal sealed partial class ScenarioRunner
         }
         if (_world.Violation is { } violation) _failures.Add($"{_scenario.Name}.txt: violation of {violation.Checker} at {violation.Time / 1e7:F3} s: {violation.Text}");
         return new ScenarioResult(_failures, _world.Violation, _world.Trace.Hash);
+    }
+
+    private ScenarioResult RunRandom(RandomStory random)
+    {
+        ulong known = (ulong)random.KnownSeeds.Count;
+        ulong seed = _index < known ? random.KnownSeeds[(int)_index] : _index - known + 1;
+        SeedResult result = SeedRun.Run(seed, random.Filter with { Defects = _defects }, _trace);
+        if (result.Violation is { } violation) _failures.Add($"{_scenario.Name}.txt: seed {seed}: violation of {violation.Checker} at {violation.Time / 1e7:F3} s: {violation.Text}");
+        return new ScenarioResult(_failures, result.Violation, result.Hash);
     }
 
     private void Do(string[] words)
