@@ -14,6 +14,7 @@ internal sealed partial class SimProcess : IProtocolEffects
     {
         if (NothingFollowsHalt("Send")) return;
         if (header.OwnershipRemaining > TimeSpan.Zero) _world.Checkers.OwnershipClaimed(this, header.OwnershipRemaining);
+        if (_world.Trace.Messages) _world.Trace.Line(_world.Now, Number, $"  > {header.To} path {path} {body?.Kind ?? MessageKind.Heartbeat} {header.Flags} {(body as StatusMessage)?.Activation} {(body as StatusMessage)?.Stage}");
         if (body is StatusMessage status) _world.Checkers.StatusSent(this, status);
         _world.Network.Send(in header, path, body);
     }

@@ -11,6 +11,9 @@ internal sealed class Trace(TextWriter? writer)
     /// <summary>Whether lines are wanted; callers format only then.</summary>
     public bool On => writer is not null;
 
+    /// <summary>Lines for single messages as well.</summary>
+    public bool Messages { get; init; }
+
     /// <summary>The fingerprint of everything that happened so far.</summary>
     public ulong Hash => _hash;
 
