@@ -275,13 +275,13 @@ internal sealed class FaultActions(ClusterWorld world, Rng rng)
         Later(length, process.Thaw);
     }
 
-    // Losing a quorum's disks is outside the safety claim (amnesia by the operator): those who lost theirs must never
-    // be enough to form anew, not even with the witness' vote.
+    // Losing a quorum's disks is outside the safety claim (amnesia by the operator): those who lost theirs must never be
+    // enough to form anew, not even with those who never had a view and the witness' vote.
     private void ReplaceDisk(SimNode node)
     {
         NodeSet replaced = NodeSet.Of(new NodeId(node.Number));
         foreach (SimNode each in world.Nodes)
-            if (each.Disk.Replacements > 0) replaced = replaced.With(new NodeId(each.Number));
+            if (each.Disk.Replacements > 0 || each.Disk.Content.IsEmpty) replaced = replaced.With(new NodeId(each.Number));
         if (world.Checkers.Chain.CouldForm(replaced)) return;
         node.Kill("power cut; its disk is replaced by an empty one", power: true);
         node.Disk.Replace();
