@@ -54,8 +54,7 @@ internal static class FaultWeights
             bool masked = (plan.KindMask >> kind & 1) == 0;
             weights[kind] = masked && !liked ? 0 : (liked ? 12 : 1) * Base((FaultKind)kind);
         }
-        // Two processes of one node are outside the claim: the real store always holds its kernel lock. Scenarios play it.
-        weights[(int)FaultKind.Twin] = 0;
+        if (plan.Options.StoreLocked) weights[(int)FaultKind.Twin] = 0;
         if (!plan.Options.HasWitness)
         {
             foreach (FaultKind kind in (FaultKind[])[FaultKind.WitnessHang, FaultKind.WitnessError, FaultKind.WitnessSlow, FaultKind.WitnessForgets, FaultKind.WitnessUnreachable, FaultKind.HalvesAndWitness])
