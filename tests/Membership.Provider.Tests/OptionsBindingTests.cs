@@ -88,6 +88,28 @@ public sealed class OptionsBindingTests
         Assert.Contains("Slef", Assert.Throws<InvalidOperationException>(() => Bind(configuration)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\"Keys\": null")]
+    [InlineData("\"LocalEndpoints\": null")]
+    [InlineData("\"Timing\": null")]
+    [InlineData("\"WitnessFile\": null")]
+    [InlineData("\"Nodes\": null")]
+    [InlineData("\"ClusterId\": null")]
+    [InlineData("\"StoreDirectory\": null")]
+    [InlineData("\"Keys\": [ null ]")]
+    [InlineData("\"LocalEndpoints\": [ null ]")]
+    [InlineData("\"Nodes\": [ null ]")]
+    [InlineData("\"Nodes\": [ { \"Number\": 1, \"Endpoints\": null } ]")]
+    [InlineData("\"Nodes\": [ { \"Number\": 1, \"Endpoints\": [ null ] } ]")]
+    public void A_null_in_a_file_is_as_good_as_nothing_written(string json)
+    {
+        IConfigurationRoot configuration = new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes($"{{ \"RegroupMembership\": {{ {json} }} }}"))).Build();
+        var services = new ServiceCollection();
+        services.AddRegroupMembership(configuration.GetSection(RegroupMembershipOptions.SectionName));
+        using ServiceProvider provider = services.BuildServiceProvider();
+        Assert.Throws<OptionsValidationException>(() => provider.GetRequiredService<IOptions<RegroupMembershipOptions>>().Value);
+    }
+
     private static RegroupMembershipOptions Bind(IConfiguration configuration)
     {
         var services = new ServiceCollection();

@@ -20,6 +20,15 @@ public sealed partial class MembershipNode
         lock (_gate) _firstView.TrySetResult(view);
     }
 
+    /// <summary>The cluster information changes before the host is told. Called by the callback runner, which may be late: after the end there is none.</summary>
+    private void InfoChanged(ClusterView view)
+    {
+        lock (_gate)
+        {
+            if (_shutDown is null && !_halted.Task.IsCompleted) _currentView = view;
+        }
+    }
+
     internal void Halt(HaltCode code, string detail)
     {
         _lease.Lose();
@@ -27,8 +36,12 @@ public sealed partial class MembershipNode
         _parts?.Loop.Stop();
         _logger.Halts(Self, code, detail);
         _journal.Add($"halt {code}: {detail}");
-        if (!_halted.TrySetResult(new NodeHalt(code, detail))) return;
-        lock (_gate) FailFirstView($"Node {Self} halted with {code}: {detail}");
+        lock (_gate)
+        {
+            if (!_halted.TrySetResult(new NodeHalt(code, detail))) return;
+            _currentView = null;
+            FailFirstView($"Node {Self} halted with {code}: {detail}");
+        }
         _ = Task.Run(async () =>
         {
             try
@@ -47,6 +60,7 @@ public sealed partial class MembershipNode
 
     private async Task BeginAsync(string? forceReason, CancellationToken cancellationToken)
     {
+        int start;
         await _lifetime.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -63,7 +77,11 @@ public sealed partial class MembershipNode
                 Volatile.Write(ref _parts, parts);
                 parts.Loop.Start(parts.Core);
             }
-            _started = true;
+            lock (_gate)
+            {
+                _started = true;
+                start = ++_starts;
+            }
         }
         finally
         {
@@ -75,19 +93,38 @@ public sealed partial class MembershipNode
             _journal.Add($"forming by force: {forceReason}");
         }
         Task<(MembershipStatus Status, string? Detail)> started = Request("start", (core, id, now) => core.Start(id, forceReason is not null, now));
-        _ = FollowStartAsync(started);
+        _ = FollowStartAsync(started, start);
     }
 
     /// <summary>The start's end: a joiner may decide and arbitrate from here on; a node that was refused says so to whoever waits.</summary>
-    private async Task FollowStartAsync(Task<(MembershipStatus Status, string? Detail)> started)
+    private async Task FollowStartAsync(Task<(MembershipStatus Status, string? Detail)> started, int start)
     {
         (MembershipStatus status, string? detail) = await started.ConfigureAwait(false);
-        if (status == MembershipStatus.Ok) await SetRegroupAllowedAsync(true).ConfigureAwait(false);
-        else
+        if (status == MembershipStatus.Ok)
         {
-            _started = false;
-            lock (_gate) FailFirstView($"Node {Self} did not become a member: {status} {detail}");
+            await SetRegroupAllowedAsync(true).ConfigureAwait(false);
+            return;
         }
+        lock (_gate)
+        {
+            // Whoever left meanwhile may have been started again already: then this is old news.
+            if (start != _starts) return;
+            _started = false;
+            FailFirstView($"Node {Self} did not become a member: {status} {detail}");
+        }
+    }
+
+    /// <summary>The leave's end, also when nobody waits for it any more: from then on the node may be started again.</summary>
+    private async Task<MembershipStatus> FollowLeaveAsync()
+    {
+        int start;
+        lock (_gate) start = _starts;
+        (MembershipStatus status, _) = await Request("leave", static (core, id, now) => core.Leave(id, now)).ConfigureAwait(false);
+        lock (_gate)
+        {
+            if (status == MembershipStatus.Ok && start == _starts) _started = false;
+        }
+        return status;
     }
 
     private async Task<Parts> OpenAsync(CancellationToken cancellationToken)
@@ -110,7 +147,7 @@ public sealed partial class MembershipNode
             throw;
         }
         var callbacks = new CallbackRunner(
-            _callbackHost, _clock.Provider, _logger, Self, view => _currentView = view, id => loop.Post((core, now) => core.CallbackCompleted(id, now)));
+            _callbackHost, _clock.Provider, _logger, Self, InfoChanged, id => loop.Post((core, now) => core.CallbackCompleted(id, now)));
         WitnessRunner? witness = _arbiter is null ? null : new WitnessRunner(_arbiter, _clock, _logger, Self, loop.Post);
         var effects = new NodeEffects(this, _options.ClusterId, Self, loop, store, callbacks, witness, _lease, network, _journal, _counters, _logger);
         var core = new MembershipCore(ProtocolOptionsFor(), store.Loaded, effects, _clock.Now);
@@ -132,6 +169,8 @@ public sealed partial class MembershipNode
         {
             trouble = $"{arbiter.Description} did not answer within {WitnessCheckLimit.TotalSeconds} s.";
         }
+        // An arbiter may report its caller's own cancellation as trouble.
+        cancellationToken.ThrowIfCancellationRequested();
         if (trouble is not null) throw new InvalidOperationException($"Node {Self} cannot start: {trouble}");
     }
 
@@ -188,7 +227,7 @@ public sealed partial class MembershipNode
                 parts.Loop.Stop();
                 if (!parts.Loop.IsLoopThread) await parts.Loop.Ended.ConfigureAwait(false);
                 _lease.Lose();
-                _currentView = null;
+                lock (_gate) _currentView = null;
                 foreach (long request in _requests.Keys) CompleteRequest(new RequestId(request), MembershipStatus.NotMember, "the node has stopped");
                 parts.Callbacks.Stop();
                 await StopPartAsync("the network", parts.Network.DisposeAsync().AsTask()).ConfigureAwait(false);

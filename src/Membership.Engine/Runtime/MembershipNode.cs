@@ -36,7 +36,8 @@ public sealed partial class MembershipNode : IAsyncDisposable
     private volatile ClusterView? _currentView;
     private Parts? _parts;
     private Task? _shutDown;
-    private volatile bool _started;
+    private bool _started;
+    private int _starts;
     private long _lastRequest;
 
     /// <summary>Makes a node; touches neither files nor network.</summary>
@@ -162,17 +163,7 @@ public sealed partial class MembershipNode : IAsyncDisposable
     /// <param name="cancellationToken">Stops waiting; the leave goes on.</param>
     /// <returns>Ok, or NotMember.</returns>
     /// <remarks>MMLeave.</remarks>
-    public async Task<MembershipStatus> LeaveAsync(CancellationToken cancellationToken = default)
-    {
-        Task<(MembershipStatus Status, string? Detail)> leave = Request("leave", static (core, id, now) => core.Leave(id, now));
-        _ = leave.ContinueWith(
-            left =>
-            {
-                if (left.Result.Status == MembershipStatus.Ok) _started = false;
-            },
-            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return (await leave.WaitAsync(cancellationToken).ConfigureAwait(false)).Status;
-    }
+    public Task<MembershipStatus> LeaveAsync(CancellationToken cancellationToken = default) => FollowLeaveAsync().WaitAsync(cancellationToken);
 
     /// <summary>Removes another member: it is told to die, and a regroup goes on without it.</summary>
     /// <param name="node">The member.</param>
