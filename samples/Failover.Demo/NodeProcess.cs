@@ -11,6 +11,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     private readonly List<NodeEvent> _events = [];
     private readonly StreamWriter _log;
     private readonly Task _reading;
+    private Process? _waker;
     private bool _disposed;
 
     public NodeProcess(int node, string program, string configuration, string logFile, Action changed)
@@ -58,7 +59,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     public void Signal(Signal signal)
     {
+        if (signal == Demo.Signal.Stop) _waker ??= StartWaker(_process.Id);
         if (SendSignal(_process.Id, (int)signal) != 0) throw new Win32Exception(Marshal.GetLastPInvokeError(), $"signal {signal} to node {Node}, process {Id}");
+        if (signal == Demo.Signal.Continue) EndWaker();
     }
 
     /// <summary>Asks the process to end and waits; kills it when it does not.</summary>
@@ -81,10 +84,26 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         if (_disposed) return;
         _disposed = true;
         if (!_process.HasExited) _process.Kill();
+        EndWaker();
         await _process.WaitForExitAsync();
         await _reading;
         await _log.DisposeAsync();
         _process.Dispose();
+    }
+
+    // A stopped process cannot notice that the demo is gone. If the demo is killed meanwhile, its end of this shell's input
+    // closes, the shell wakes the node, and the node ends by itself.
+    private static Process StartWaker(int node)
+        => Process.Start(new ProcessStartInfo("/bin/sh", ["-c", $"read -r _; kill -CONT {node}"]) { RedirectStandardInput = true })
+            ?? throw new DemoFailedException("/bin/sh could not be started");
+
+    private void EndWaker()
+    {
+        if (_waker is null) return;
+        _waker.Kill();
+        _waker.WaitForExit();
+        _waker.Dispose();
+        _waker = null;
     }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]

@@ -1,5 +1,6 @@
 // Prints what the cluster does as this node sees it: every view with this node's role, what happens to the lease, and a halt.
 using Membership.Engine;
+using Membership.Engine.Runtime;
 using Membership.Provider;
 using Microsoft.Extensions.Hosting;
 
@@ -13,7 +14,7 @@ internal sealed class EventLines(IClusterMembership membership) : BackgroundServ
         Event.Print(node, $"started pid={Environment.ProcessId}");
         Task halted = PrintHaltAsync(node, stoppingToken);
         await foreach (ClusterView view in membership.ViewsAsync(stoppingToken))
-            Event.Print(node, $"view e={view.Epoch} members={string.Join(',', view.Nodes)} master={view.Master} vice={view.ViceMaster} role={membership.Role}");
+            Event.Print(node, $"view e={view.Epoch} members={string.Join(',', view.Nodes)} master={view.Master} vice={view.ViceMaster} role={MembershipNode.RoleIn(view, membership.Self)}");
         await halted;
     }
 

@@ -49,6 +49,31 @@ public sealed partial class DemoTests(ITestOutputHelper output)
         Assert.All(nodes, static node => Assert.False(Directory.Exists($"/proc/{node}"), $"process {node} is still there"));
     }
 
+    [Fact]
+    public async Task A_killed_demo_leaves_no_process_behind_not_even_a_stopped_one()
+    {
+        using Process demo = Start(["--fault", "stop"]);
+        string line, files = "";
+        int[] nodes = [];
+        do
+        {
+            line = await demo.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) ?? throw new InvalidOperationException("the demo ended early");
+            if (line.Contains("view epoch", StringComparison.Ordinal) && nodes.Length == 0) nodes = [.. ChildrenOf(demo.Id)];
+        }
+        while (!line.Contains("SIGSTOP", StringComparison.Ordinal));
+        Assert.Equal(3, nodes.Length);
+        files = File.ReadAllText($"/proc/{nodes[0]}/cmdline").Split('\0').First(static word => word.EndsWith("cluster.json", StringComparison.Ordinal));
+        demo.Kill();
+        await demo.WaitForExitAsync(TestContext.Current.CancellationToken);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (nodes.Any(static node => Directory.Exists($"/proc/{node}")) && !limit.IsCancellationRequested) await Task.Delay(20, TestContext.Current.CancellationToken);
+        int[] left = [.. nodes.Where(static node => Directory.Exists($"/proc/{node}"))];
+        foreach (int node in left)
+            using (var process = Process.GetProcessById(node)) process.Kill();
+        Directory.Delete(Path.GetDirectoryName(files)!, recursive: true);
+        Assert.Empty(left);
+    }
+
     private async Task<(int FailoverMs, int RejoinMs)> RunAsync(params string[] arguments)
     {
         var watch = Stopwatch.StartNew();

@@ -90,9 +90,15 @@ public sealed partial class MembershipNode : IAsyncDisposable
     /// <summary>The role of any node over <see cref="CurrentView"/>.</summary>
     /// <param name="node">Its number.</param>
     /// <returns>Its role; Out also while this node itself is not a member.</returns>
-    public MemberRole RoleOf(NodeId node)
+    public MemberRole RoleOf(NodeId node) => RoleIn(_currentView, node);
+
+    /// <summary>The role of a node over a given view, for looking at several nodes of one view while views may change.</summary>
+    /// <param name="view">A view, or null for no membership.</param>
+    /// <param name="node">The node's number.</param>
+    /// <returns>Its role in that view; Out when it is not in it.</returns>
+    public static MemberRole RoleIn(ClusterView? view, NodeId node)
     {
-        if (_currentView is not { } view || !view.Contains(node)) return MemberRole.Out;
+        if (view is null || !view.Contains(node)) return MemberRole.Out;
         return view.Master == node ? MemberRole.Master : view.ViceMaster == node ? MemberRole.ViceMaster : MemberRole.In;
     }
 

@@ -35,7 +35,15 @@ internal sealed class ClusterMembership : IClusterMembership, IAsyncDisposable
 
     public Task<MembershipHalt> Halted { get; }
 
-    public IReadOnlyDictionary<NodeId, MemberRole> Roles => _configured.ToDictionary(static node => node, Node.RoleOf);
+    public IReadOnlyDictionary<NodeId, MemberRole> Roles
+    {
+        get
+        {
+            // One view for all of them: never two masters while views change.
+            ClusterView? view = Node.CurrentView;
+            return _configured.ToDictionary(static node => node, node => MembershipNode.RoleIn(view, node));
+        }
+    }
 
     public IAsyncEnumerable<ClusterView> ViewsAsync(CancellationToken cancellationToken = default) => Node.ViewsAsync(cancellationToken);
 
