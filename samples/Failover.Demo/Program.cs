@@ -33,6 +33,8 @@ try
         clock.Say($"keeping {options.Nodes} nodes running, files in {directory}; Ctrl-C ends them");
         Console.WriteLine(result);
         await Task.Delay(Timeout.Infinite, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await cluster.DisposeAsync();
+        Directory.Delete(directory, recursive: true);
         return 0;
     }
     await cluster.DisposeAsync();
