@@ -247,6 +247,7 @@ internal sealed partial class MembershipCore
         if (header.OwnershipRemaining > TimeSpan.Zero)
             peer.WitnessUntil = MonotonicTime.Max(peer.WitnessUntil, sentAt + header.OwnershipRemaining * (1 - _options.ClockRateBound));
         _leaseAcknowledged = true;
+        _newAcknowledgements++;
     }
 
     /// <summary>The sender has another view in force: the newer one is proof for whoever holds it pending; the older one must learn that it is out.</summary>

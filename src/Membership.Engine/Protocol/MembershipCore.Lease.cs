@@ -7,6 +7,7 @@ internal sealed partial class MembershipCore
     private MonotonicTime _ownedUntil = MonotonicTime.MinValue;
     private bool _leaseDirty;
     private bool _leaseAcknowledged;
+    private int _newAcknowledgements;
 
     /// <summary>The lease may be shown: not before stage 4 of the incident that brought the view in force, nor during a regroup.</summary>
     private bool _leaseOpen;
@@ -36,9 +37,12 @@ internal sealed partial class MembershipCore
     private void UpdateLease()
     {
         // An acknowledgement only lengthens the lease: while most of it is left, a new one is not worth the count.
+        // While it is not valid yet, a large cluster counts after every few acknowledgements (and on every tick).
+        if (_newAcknowledgements > 0 && Lease.ValidUntil <= _now && _newAcknowledgements <= (_inForce?.Members.Length ?? 0) / 32) return;
         if ((_leaseAcknowledged || _inForce is { Members.Length: 1 }) && Lease.ValidUntil - _now < _timing.LossPeriod * 0.9) _leaseDirty = true;
         if (!_leaseDirty || !_leaseOpen || _lapsed || _inForce is not { } view) return;
         _leaseDirty = _leaseAcknowledged = false;
+        _newAcknowledgements = 0;
         MonotonicTime until = ComputeLease(view);
         if (until <= _now)
         {

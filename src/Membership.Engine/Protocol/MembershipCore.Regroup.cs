@@ -270,7 +270,8 @@ internal sealed partial class MembershipCore
         if (status.Stage >= RegroupStage.Close && (!_rows.TryGetValue(peer.Node, out ConnectivityRow? own) || own.Heard != status.Heard || own.Closed != status.Closed || own.Flags != status.Flags))
         {
             _rows[peer.Node] = new ConnectivityRow(peer.Node, peer.Incarnation, status.Heard, status.Closed, status.Flags);
-            _rowsChanged = true;
+            // In a large cluster nearly every row only confirms the set.
+            _rowsChanged |= !_closed.Contains(peer.Node) || !(status.Heard & Participants).IsSubsetOf(_closed);
         }
         foreach (ConnectivityRow row in status.Rows)
         {

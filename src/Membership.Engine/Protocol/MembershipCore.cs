@@ -240,6 +240,7 @@ internal sealed partial class MembershipCore
     private void OnClockPeriod()
     {
         CheckLimits();
+        _newAcknowledgements = 0;
         if (Phase == NodePhase.Halted) return;
         CheckSilence();
         if (Phase is NodePhase.Starting or NodePhase.Joining) OnStartingTick();
