@@ -37,8 +37,9 @@ internal sealed partial class MembershipCore
     private void UpdateLease()
     {
         // An acknowledgement only lengthens the lease: while most of it is left, a new one is not worth the count.
-        // While it is not valid yet, a large cluster counts after every few acknowledgements (and on every tick).
-        if (_newAcknowledgements > 0 && Lease.ValidUntil <= _now && _newAcknowledgements <= (_inForce?.Members.Length ?? 0) / 32) return;
+        // A large cluster counts after every few acknowledgements (and on every tick), unless the lease is getting short.
+        bool comfortable = Lease.ValidUntil <= _now || Lease.ValidUntil - _now > _timing.LossPeriod / 2;
+        if (!_leaseDirty && comfortable && _newAcknowledgements > 0 && _newAcknowledgements <= (_inForce?.Members.Length ?? 0) / 32) return;
         if ((_leaseAcknowledged || _inForce is { Members.Length: 1 }) && Lease.ValidUntil - _now < _timing.LossPeriod * 0.9) _leaseDirty = true;
         if (!_leaseDirty || !_leaseOpen || _lapsed || _inForce is not { } view) return;
         _leaseDirty = _leaseAcknowledged = false;
