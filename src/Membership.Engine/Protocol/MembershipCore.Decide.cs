@@ -52,6 +52,7 @@ internal sealed partial class MembershipCore
     private StatusFlags FlagsOf(NodeId node) => node == _self
         ? (_state.IsEmpty ? StatusFlags.StoreEmpty : 0) | (Phase == NodePhase.Leaving ? StatusFlags.Leaving : 0)
           | (_voting ? StatusFlags.Restarted : 0) | (_regroupAllowed ? 0 : StatusFlags.RegroupNotAllowed)
+          | (_forceForm && _activation.IsForming ? StatusFlags.ForceForm : 0)
         : Find(node)?.Status?.Flags ?? (_rows.TryGetValue(node, out ConnectivityRow? row) ? row.Flags : 0);
 
     private NodeSet RowOf(NodeId listener)
@@ -84,6 +85,9 @@ internal sealed partial class MembershipCore
         NodeSet candidates = _candidates;
         NodeSet allowed = NodeSet.From(candidates.Where(node => (FlagsOf(node) & StatusFlags.RegroupNotAllowed) == 0));
         if (!allowed.IsEmpty) candidates = allowed;
+        // The operator's order to form is carried out by who got it.
+        NodeSet forced = NodeSet.From(candidates.Where(node => (FlagsOf(node) & StatusFlags.ForceForm) != 0));
+        if (!forced.IsEmpty) candidates = forced;
         NodeId best = NodeId.Invalid;
         int bestFailures = int.MaxValue;
         foreach (NodeId node in candidates)
@@ -404,6 +408,7 @@ internal sealed partial class MembershipCore
         var next = new ClusterView(
             epoch, members.Select(node => MemberEntry(node, current)), current.Rule, current.Timing, master, viceMaster, QuorumOwner(_now));
         var decision = new Decision(_self, _state.Incarnation, next, voters, removed - members);
+        if (force) Log($"formed by force, by order of the operator at node {_self}: {next}");
         if (!witnessVote || Defect(PlantedDefects.RecordNotConfirmed))
         {
             AcceptDecision(decision);

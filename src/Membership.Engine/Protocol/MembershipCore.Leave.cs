@@ -42,7 +42,7 @@ internal sealed partial class MembershipCore
     {
         if (!Begin(now)) return;
         if (Phase != NodePhase.Member || _inForce is not { } view) _effects.CompleteRequest(request, MembershipStatus.NotMember, null);
-        else if (InRegroup || _join is not null) _effects.CompleteRequest(request, MembershipStatus.Transient, "a regroup or a join is in progress; try again");
+        else if (InRegroup || _join is not null || _observed is not null || HoldsNewerPending(view.Epoch)) _effects.CompleteRequest(request, MembershipStatus.Transient, "a regroup or a join is in progress; try again");
         else if (node == _self || !view.Contains(node))
             _effects.CompleteRequest(request, MembershipStatus.Fault, node == _self ? "a node cannot eject itself: use leave" : $"node {node} is not in view {view}");
         else if (!Quorum.Has(view, view.Nodes.Without(node), _options.HasWitness))
@@ -102,7 +102,7 @@ internal sealed partial class MembershipCore
         _observed = null;
         _prepareReply = null;
         _awaitJoinInstall = _finishJoinInstall = false;
-        _highestAttempt = 0;
+        _highestAttempt = _formingSetbacks = 0;
         _callbacks.Clear();
         _ioHeld = false;
         _cleanedUp1 = default;

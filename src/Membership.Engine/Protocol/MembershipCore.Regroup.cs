@@ -32,7 +32,10 @@ internal sealed partial class MembershipCore
 
     private TimeSpan ActivateBound => _timing.ClockPeriod * _options.ActivateTicks * (_activation.IsForming ? 1 : BoundScale);
 
-    private TimeSpan StageBound => _timing.ClockPeriod * _options.StageTicks * (_activation.IsForming ? 1 : BoundScale);
+    private TimeSpan StageBound => _timing.ClockPeriod * _options.StageTicks * (_activation.IsForming ? 1 << Math.Min(5, _formingSetbacks) : BoundScale);
+
+    /// <summary>Decisions of a forming that did not come into force: a slow disk gets more time with each.</summary>
+    private int _formingSetbacks;
 
     /// <summary>Who takes part: the members of the view in force, or everyone configured when forming.</summary>
     private NodeSet Participants => _base?.Nodes ?? _configured;
@@ -66,6 +69,7 @@ internal sealed partial class MembershipCore
         if (id.IsForming)
         {
             _formingAttempt = id.Attempt;
+            if (_decision is not null) _formingSetbacks++;
             _ejected = _unreachable = default;
         }
         else if (_voting) _lastVoted = id;
@@ -118,7 +122,8 @@ internal sealed partial class MembershipCore
         }
         _retransmissions++;
         _statusDirty = true;
-        foreach (var (_, node, _) in _ejectRequests) SendEjectPoison(node);
+        foreach (NodeId node in _ejected)
+            if (_ejectRequests.Exists(request => request.Node == node)) SendEjectPoison(node);
     }
 
     /// <summary>The conditions of the stages, until nothing more moves.</summary>
@@ -153,7 +158,12 @@ internal sealed partial class MembershipCore
     /// <summary>Stage 1 ends when all are heard, or have been silent for the activate bound; silence before the incident counts.</summary>
     private void EvaluateActivate()
     {
-        if (!CallbacksDone) return;
+        if (!CallbacksDone)
+        {
+            // A callback may run to its hard limit: the others know, and nobody's deadline runs meanwhile.
+            _deadlineBase = _now;
+            return;
+        }
         if (StillMissing(Find(_waitingFor) is { Status: null })) return;
         NodeSet heard = default(NodeSet).With(_self);
         foreach (NodeId node in Participants)
@@ -228,7 +238,14 @@ internal sealed partial class MembershipCore
         {
             if (node == _self || Agrees(node)) continue;
             // Whoever still says "stage 1" waits for somebody else: it gets its own activate bound, and no blame.
-            bool activating = Find(node)?.Status is { Stage: RegroupStage.Activate };
+            StatusMessage? theirs = Find(node)?.Status;
+            bool activating = theirs is { Stage: RegroupStage.Activate };
+            if (activating && theirs!.Has(StatusFlags.InCallback) && !Silent(node))
+            {
+                _deadlineBase = _now;
+                _stageStartedAt = _now;
+                return;
+            }
             MonotonicTime bound = _stageStartedAt + StageBound + (activating ? ActivateBound : TimeSpan.Zero);
             (_waitingFor, _patienceUntil) = (node, bound);
             if (_now >= bound)
@@ -453,6 +470,7 @@ internal sealed partial class MembershipCore
         if (_voting) flags |= StatusFlags.Restarted;
         if (_options.StoreLocked) flags |= StatusFlags.StoreLocked;
         if (!_regroupAllowed) flags |= StatusFlags.RegroupNotAllowed;
+        if (_forceForm && _activation.IsForming) flags |= StatusFlags.ForceForm;
         if (!CallbacksDone) flags |= StatusFlags.InCallback;
         if (_stageDone) flags |= StatusFlags.StageDone;
         if (_decision is { } decision && IsDurable(decision.View)) flags |= StatusFlags.Persisted;
@@ -499,6 +517,8 @@ internal sealed partial class MembershipCore
         _inForce = view;
         _timing = view.Timing;
         _highestAttempt = 0;
+        _formingSetbacks = 0;
+        _forceForm = false;
         _lapsed = false;
         _leaseDirty = true;
         foreach (ClusterMember member in view.Members)
@@ -660,11 +680,11 @@ internal sealed partial class MembershipCore
         _startRequest = null;
         foreach (RequestId request in _regroupRequests) _effects.CompleteRequest(request, MembershipStatus.Ok, null);
         _regroupRequests.Clear();
-        for (int i = _ejectRequests.Count - 1; i >= 0; i--)
+        foreach (var (request, node, _) in _ejectRequests)
         {
-            if (Installed!.Contains(_ejectRequests[i].Node)) continue;
-            _effects.CompleteRequest(_ejectRequests[i].Request, MembershipStatus.Ok, null);
-            _ejectRequests.RemoveAt(i);
+            bool gone = !Installed!.Contains(node);
+            _effects.CompleteRequest(request, gone ? MembershipStatus.Ok : MembershipStatus.Transient, gone ? null : "overtaken by another view change; try again");
         }
+        _ejectRequests.Clear();
     }
 }

@@ -135,6 +135,9 @@ internal enum StatusFlags : ushort
 
     /// <summary>The sender has done all it has to do in its stage (4 and 5) and waits for the others.</summary>
     StageDone = 256,
+
+    /// <summary>The sender was started with the operator's order to form whatever the quorum rule says.</summary>
+    ForceForm = 512,
 }
 
 /// <summary>A node's regroup status: sent on entering a stage, on any change, and every tick.</summary>
