@@ -277,15 +277,15 @@ internal sealed partial class MembershipCore
 
     /// <summary>
     /// Void by testimony: a member of the view, in this activation, never persisted it and persisted nothing as high.
-    /// "Not on my disk now" is not the test, and an empty disk cannot testify, unless it is the very store the view names:
-    /// then it was never replaced since the view was decided, and its memory is whole.
+    /// "Not on my disk now" is not the test, and only the very store the view names can testify, empty or not: it was never
+    /// replaced since the view was decided, so its memory is whole.
     /// </summary>
     private bool IsVoid(ClusterView view, List<Testimony> testimonies)
     {
         if (Defect(PlantedDefects.NoVoidByTestimony)) return false;
         foreach (Testimony testimony in testimonies)
         {
-            if (!view.Contains(testimony.Node) || (testimony.Empty && testimony.StoreId != view.Find(testimony.Node).StoreId)) continue;
+            if (!view.Contains(testimony.Node) || testimony.StoreId != view.Find(testimony.Node).StoreId) continue;
             if (testimony.Persisted < view.Epoch) return true;
             if (Defect(PlantedDefects.VoidByAbsence) && testimony.InForce?.Id != view.Id && !testimony.Pending.Contains(view)) return true;
         }
@@ -462,6 +462,9 @@ internal sealed partial class MembershipCore
 
     private long _arbitrationPendingId;
 
+    /// <summary>Won and not given up since: only then does a renewal report lengthen the ownership.</summary>
+    private bool _holdsWitness;
+
     public void ArbitrationCompleted(
         long id, ArbitrationOutcome outcome, MonotonicTime ownedUntil, ImmutableArray<ClusterView> recordViews, MonotonicTime now)
     {
@@ -472,6 +475,7 @@ internal sealed partial class MembershipCore
             bool won = outcome == ArbitrationOutcome.Won && ownedUntil > _now;
             if (outcome == ArbitrationOutcome.Won)
             {
+                _holdsWitness = true;
                 _ownedUntil = ownedUntil;
                 _leaseDirty = true;
             }
@@ -503,6 +507,7 @@ internal sealed partial class MembershipCore
     private void GiveUpWitness()
     {
         _ownedUntil = MonotonicTime.MinValue;
+        _holdsWitness = false;
         _ownedBeforeArbitration = false;
         _leaseDirty = true;
         _releaseAt = _claimedUntil;
@@ -536,7 +541,7 @@ internal sealed partial class MembershipCore
         {
             _unconfirmedDecision = null;
             _recordViews = null;
-            if (confirmed && ownedUntil > _now && _stage == RegroupStage.Prune && _decision is null)
+            if (confirmed && _holdsWitness && ownedUntil > _now && _stage == RegroupStage.Prune && _decision is null)
             {
                 _ownedUntil = MonotonicTime.Max(_ownedUntil, ownedUntil);
                 if (decision.View.Epoch > _state.HighestEpochPersisted) AcceptDecision(decision);

@@ -77,6 +77,7 @@ internal sealed partial class MembershipCore
 
     private void OnMemberTick()
     {
+        if (!InRegroup && _now >= _unreachableUntil) _unreachable = default;
         if (_inForce is not { } view || _stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune) return;
         foreach (ClusterMember member in view.Members)
         {

@@ -237,6 +237,7 @@ internal sealed partial class MembershipCore
         if (_observed?.Id != start.JoinId)
         {
             _observed = new ObservedJoin(start.JoinId, joiner, peer, _now);
+            _observedReady = false;
             Ping(joiner);
         }
         else if (Confirmed(joiner, _observed.Since)) SayReady(peer, start.JoinId);
@@ -365,7 +366,9 @@ internal sealed partial class MembershipCore
     private void EvaluateCoordinatedJoin(CoordinatedJoin join)
     {
         bool lost = join.Joiner.Incarnation != join.Life || _now - MonotonicTime.Max(join.Joiner.LastHeard, join.Since) > _timing.LossPeriod;
-        if (lost || _now - join.Since > _options.JoinTimeout)
+        // One pair that cannot hear each other must not keep the only join slot for long.
+        bool stale = join.View is null && _now - join.Since > 4 * _timing.LossPeriod;
+        if (lost || stale || _now - join.Since > _options.JoinTimeout)
         {
             Log($"join of {join.Joiner.Node} abandoned");
             if (join.View is not null) StartRegroup(RegroupCause.JoinAborted);

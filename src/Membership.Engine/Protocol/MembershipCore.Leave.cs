@@ -108,6 +108,7 @@ internal sealed partial class MembershipCore
         _cleanedUp1 = default;
         _cleanedUp2 = false;
         _ejected = _unreachable = default;
+        _regroupAllowed = true;
         _nextTick = MonotonicTime.MaxValue;
         ResetDecision();
         if (_ownedUntil > _now) GiveUpWitness();

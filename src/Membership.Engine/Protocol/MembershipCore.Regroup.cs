@@ -22,6 +22,7 @@ internal sealed partial class MembershipCore
     private NodeSet _closed;
     private NodeSet _ejected;
     private NodeSet _unreachable;
+    private MonotonicTime _unreachableUntil = MonotonicTime.MinValue;
     private bool _statusDirty;
     private bool _stageDone;
     private bool _adoptIncident;
@@ -539,6 +540,12 @@ internal sealed partial class MembershipCore
         else
         {
             _adoptIncident = false;
+            if (former is not null && Phase == NodePhase.Member)
+            {
+                // A second view may follow before the first one's incident is over: held again until its own stage 4.
+                HoldLease();
+                HoldIO();
+            }
             SetStage(RegroupStage.CleanUp1);
             _leaseOpen = Phase == NodePhase.Member && RemovedSinceInstalled.IsEmpty;
             foreach (NodeId node in RemovedSinceInstalled - _cleanedUp1) Enqueue(CallbackKind.MsgCleanup1, node);

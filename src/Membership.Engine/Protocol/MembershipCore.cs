@@ -148,8 +148,9 @@ internal sealed partial class MembershipCore
     public void WitnessOwnershipChanged(MonotonicTime ownedUntil, MonotonicTime now)
     {
         if (!Begin(now)) return;
-        // On its way out of our hands: a renewal in between changes nothing.
-        if (_releaseAt == MonotonicTime.MaxValue) _ownedUntil = ownedUntil;
+        // A report that was under way when the witness was given up must not bring it back.
+        if (ownedUntil <= _now) (_holdsWitness, _ownedUntil) = (false, MonotonicTime.MinValue);
+        else if (_holdsWitness) _ownedUntil = ownedUntil;
         _leaseDirty = true;
         End();
     }
@@ -191,11 +192,15 @@ internal sealed partial class MembershipCore
         End();
     }
 
-    /// <summary>The host's messaging found a node unreachable from here on all paths: no edge to it in the next regroup.</summary>
+    /// <summary>The host's messaging found a node unreachable from here on all paths: no edge to it in a regroup of the next loss period.</summary>
     public void NodeUnreachable(NodeId node, MonotonicTime now)
     {
         if (!Begin(now)) return;
-        if (Find(node) is not null) _unreachable = _unreachable.With(node);
+        if (Find(node) is not null)
+        {
+            _unreachable = _unreachable.With(node);
+            _unreachableUntil = _now + _timing.LossPeriod;
+        }
         End();
     }
 

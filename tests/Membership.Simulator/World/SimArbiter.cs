@@ -47,9 +47,10 @@ internal sealed class SimArbiter(ClusterWorld world, SimProcess process)
 
     public void Release()
     {
-        Believe(MonotonicTime.MinValue);
         Enqueue(() =>
         {
+            // Not before its turn: a renewal under way reports first, as in the runtime.
+            Believe(MonotonicTime.MinValue);
             long generation = -1;
             long operation = Begin(TimeSpan.FromTicks(world.Options.WitnessPeriod), static () => { });
             // A released claim is named by its generation, so that a late release cannot free a later claim.
