@@ -1,0 +1,122 @@
+// What a core believes about its own ownership of the witness, stepped by hand.
+using System.Collections.Immutable;
+using Membership.Engine.Protocol;
+using Xunit;
+
+namespace Membership.Engine.Tests.Protocol;
+
+public sealed class WitnessOwnershipTests
+{
+    [Fact]
+    public void A_renewal_report_that_arrives_after_the_witness_was_given_up_does_not_bring_it_back()
+    {
+        var effects = new Effects();
+        var core = new MembershipCore(
+            new ProtocolOptions
+            {
+                Self = new NodeId(1),
+                Nodes = [new ConfiguredNode(new NodeId(1), 1), new ConfiguredNode(new NodeId(2), 1)],
+                Rule = new QuorumRule(QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None, false),
+                HasWitness = true,
+            },
+            StoredState.Empty(17), effects, new MonotonicTime(0));
+        core.Start(new RequestId(1), false, effects.Now);
+        effects.Run(core, TimeSpan.FromSeconds(10), () => effects.Arbitration != 0);
+        Assert.NotEqual(0, effects.Arbitration);
+
+        // Won, but its record knows a view this node is not in: it cannot decide, so it lets the witness go.
+        MonotonicTime owned = effects.Now + TimeSpan.FromSeconds(3);
+        ClusterView other = new(new Epoch(7), [new ClusterMember(new NodeId(2), new Incarnation(3), 1, 99)], core.InForce?.Rule ?? default, ClusterTiming.Default);
+        core.ArbitrationCompleted(effects.Arbitration, ArbitrationOutcome.Won, owned, [other], effects.Now);
+        Assert.Equal(1, effects.Releases);
+        Assert.Equal(NodeId.Invalid, core.QuorumOwner(effects.Now));
+
+        // The renewal that was under way reports only now.
+        core.WitnessOwnershipChanged(owned + TimeSpan.FromSeconds(1), effects.Now);
+        Assert.Equal(NodeId.Invalid, core.QuorumOwner(effects.Now));
+    }
+
+    /// <summary>Carries the effects out at once: writes are durable, callbacks done, nothing is sent.</summary>
+    private sealed class Effects : IProtocolEffects
+    {
+        private readonly Queue<Action<MembershipCore>> _results = new();
+
+        public MonotonicTime Now { get; private set; } = new(TimeSpan.TicksPerSecond);
+
+        public long Arbitration { get; private set; }
+
+        public int Releases { get; private set; }
+
+        public bool JournalEnabled => false;
+
+        public void Run(MembershipCore core, TimeSpan limit, Func<bool> until)
+        {
+            MonotonicTime end = Now + limit;
+            while (!until() && Now < end)
+            {
+                if (_results.TryDequeue(out Action<MembershipCore>? result)) result(core);
+                else
+                {
+                    Now = MonotonicTime.Min(end, MonotonicTime.Max(Now, core.NextWakeup));
+                    core.Tick(Now);
+                }
+            }
+        }
+
+        public void Send(in MessageHeader header, int path, MessageBody? body)
+        {
+        }
+
+        public void Persist(long id, StoredState state) => _results.Enqueue(core => core.PersistCompleted(id, true, Now));
+
+        public void InvokeCallback(in CallbackRequest callback)
+        {
+            long id = callback.Id;
+            _results.Enqueue(core => core.CallbackCompleted(id, Now));
+        }
+
+        public void Arbitrate(long id, TimeSpan timeout) => Arbitration = id;
+
+        public void WriteWitnessRecord(long id, ImmutableArray<ClusterView> slot)
+        {
+        }
+
+        public void ReleaseWitness() => Releases++;
+
+        public void CompleteRequest(RequestId request, MembershipStatus status, string? detail)
+        {
+        }
+
+        public void PublishLease(in LeaseState lease)
+        {
+        }
+
+        public void StageEntered(ActivationId activation, RegroupStage stage, RegroupCause cause)
+        {
+        }
+
+        public void ViewInForce(ClusterView view, ActivationId activation)
+        {
+        }
+
+        public void ViewInstalled(ClusterView view, ActivationId activation)
+        {
+        }
+
+        public void ProbeCrashEvidence(NodeId node, Incarnation incarnation)
+        {
+        }
+
+        public void Halt(HaltCode code, string detail)
+        {
+        }
+
+        public void Dropped(DropReason reason, NodeId from)
+        {
+        }
+
+        public void Journal(string line)
+        {
+        }
+    }
+}
