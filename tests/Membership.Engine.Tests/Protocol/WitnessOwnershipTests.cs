@@ -34,6 +34,7 @@ public sealed class WitnessOwnershipTests
         // The renewal that was under way reports only now.
         core.WitnessOwnershipChanged(owned + TimeSpan.FromSeconds(1), effects.Now);
         Assert.Equal(NodeId.Invalid, core.QuorumOwner(effects.Now));
+        Assert.Equal(1, effects.Releases);
     }
 
     /// <summary>Carries the effects out at once: writes are durable, callbacks done, nothing is sent.</summary>
