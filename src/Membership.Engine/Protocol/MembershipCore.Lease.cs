@@ -38,8 +38,8 @@ internal sealed partial class MembershipCore
     {
         // An acknowledgement only lengthens the lease: while most of it is left, a new one is not worth the count.
         // A large cluster counts after every few acknowledgements (and on every tick), unless the lease is getting short.
-        bool comfortable = Lease.ValidUntil <= _now || Lease.ValidUntil - _now > _timing.LossPeriod / 2;
-        if (!_leaseDirty && comfortable && _newAcknowledgements > 0 && _newAcknowledgements <= (_inForce?.Members.Length ?? 0) / 32) return;
+        bool comfortable = Lease.ValidUntil <= _now || Lease.ValidUntil - _now > _timing.LossPeriod / 4;
+        if (!_leaseDirty && comfortable && _newAcknowledgements > 0 && _newAcknowledgements <= (_inForce?.Members.Length ?? 0) / 16) return;
         if ((_leaseAcknowledged || _inForce is { Members.Length: 1 }) && Lease.ValidUntil - _now < _timing.LossPeriod * 0.9) _leaseDirty = true;
         if (!_leaseDirty || !_leaseOpen || _lapsed || _inForce is not { } view) return;
         _leaseDirty = _leaseAcknowledged = false;
@@ -101,6 +101,7 @@ internal sealed partial class MembershipCore
         Span<(MonotonicTime Until, Peer? Peer)> entries = _leaseScratch.AsSpan(0, count);
         entries.Sort(static (left, right) => right.Until.Ticks.CompareTo(left.Until.Ticks));
 
+        if (_state.Pending.IsEmpty && _state.InForceId == view.Id) return WhenVotesSuffice(view, entries, length);
         NodeSet group = NodeSet.Of(_self);
         int votes = view.Find(_self).Votes;
         bool witnessVote = false;
@@ -115,6 +116,26 @@ internal sealed partial class MembershipCore
                 votes += view.Find(peer.Node).Votes;
             }
             if (HasLeaseQuorum(view, group, votes, witnessVote)) return until;
+        }
+        return MonotonicTime.MinValue;
+    }
+
+    /// <summary>The common case: nothing newer is promised, so votes are all that counts.</summary>
+    private MonotonicTime WhenVotesSuffice(ClusterView view, ReadOnlySpan<(MonotonicTime Until, Peer? Peer)> entries, TimeSpan length)
+    {
+        NodeId lowest = view.Nodes.Lowest;
+        bool withLowest = lowest == _self, witnessVote = false;
+        int votes = view.Find(_self).Votes;
+        if (Quorum.Has(view, votes, witnessVote, withLowest)) return _now + length;
+        foreach (var (until, peer) in entries)
+        {
+            if (peer is null) witnessVote = true;
+            else
+            {
+                votes += view.Find(peer.Node).Votes;
+                withLowest |= peer.Node == lowest;
+            }
+            if (Quorum.Has(view, votes, witnessVote, withLowest)) return until;
         }
         return MonotonicTime.MinValue;
     }

@@ -18,6 +18,10 @@ internal static class Quorum
 
     /// <summary>The same when the group's node votes are already counted.</summary>
     public static bool Has(ClusterView view, NodeSet group, int nodeVotes, bool witnessVote)
+        => Has(view, nodeVotes, witnessVote, group.Contains(view.Nodes.Lowest));
+
+    /// <summary>The same when only the votes matter and whether the view's lowest number is in the group.</summary>
+    public static bool Has(ClusterView view, int nodeVotes, bool witnessVote, bool withLowest)
     {
         if (nodeVotes <= 0) return false;
         if (view.Rule.Policy == QuorumPolicy.WitnessOnly) return witnessVote;
@@ -25,6 +29,6 @@ internal static class Quorum
         int total = view.TotalVotes + (witness ? 1 : 0);
         int have = nodeVotes + (witness && witnessVote ? 1 : 0);
         if (2 * have != total) return 2 * have > total;
-        return view.Rule.TieBreaker == TieBreaker.LowestNode && group.Contains(view.Nodes.Lowest);
+        return view.Rule.TieBreaker == TieBreaker.LowestNode && withLowest;
     }
 }
