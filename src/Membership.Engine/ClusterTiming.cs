@@ -18,8 +18,8 @@ public readonly record struct ClusterTiming(TimeSpan ClockPeriod, int SendRate, 
     public static readonly ClusterTiming Local = new(TimeSpan.FromMilliseconds(50), 4, 2);
 
     /// <summary>S*T: the time between two heartbeats to a peer.</summary>
-    public TimeSpan HeartbeatInterval => ClockPeriod * SendRate;
+    public TimeSpan HeartbeatInterval => new(ClockPeriod.Ticks * SendRate);
 
     /// <summary>L = R*S*T: silence after which a node is suspect, and the length of a lease.</summary>
-    public TimeSpan LossPeriod => ClockPeriod * SendRate * ReceiveRate;
+    public TimeSpan LossPeriod => new(ClockPeriod.Ticks * SendRate * ReceiveRate);
 }

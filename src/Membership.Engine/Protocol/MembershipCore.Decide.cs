@@ -114,7 +114,8 @@ internal sealed partial class MembershipCore
         NodeSet inside = decision.View.Nodes | decision.Voters;
         UpdateLeasesExpired(decision);
         bool ready = IsDurable(decision.View) && _leasesExpired;
-        if (ready && StillMissing(Find(_waitingFor) is { } hint && inside.Contains(_waitingFor) && !HasReported(hint, decision))) return;
+        // While this node itself is not ready, nor the one that was missing last, another's status changes nothing before the next look.
+        if (StillMissing(!ready || (Find(_waitingFor) is { } hint && inside.Contains(_waitingFor) && !HasReported(hint, decision)))) return;
         _patienceUntil = _now + _timing.ClockPeriod / 2;
         foreach (NodeId node in inside)
         {

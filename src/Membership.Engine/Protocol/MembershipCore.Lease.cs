@@ -40,7 +40,7 @@ internal sealed partial class MembershipCore
         // A large cluster counts after every few acknowledgements (and on every tick), unless the lease is getting short.
         bool comfortable = Lease.ValidUntil <= _now || Lease.ValidUntil - _now > _timing.LossPeriod / 4;
         if (!_leaseDirty && comfortable && _newAcknowledgements > 0 && _newAcknowledgements <= (_inForce?.Members.Length ?? 0) / 16) return;
-        if ((_leaseAcknowledged || _inForce is { Members.Length: 1 }) && Lease.ValidUntil - _now < _timing.LossPeriod * 0.9) _leaseDirty = true;
+        if ((_leaseAcknowledged || _inForce is { Members.Length: 1 }) && Lease.ValidUntil - _now < _timing.LossPeriod - _timing.LossPeriod / 10) _leaseDirty = true;
         if (!_leaseDirty || !_leaseOpen || _lapsed || _inForce is not { } view) return;
         _leaseDirty = _leaseAcknowledged = false;
         _newAcknowledgements = 0;
