@@ -197,7 +197,35 @@ public sealed partial class MembershipNode : IAsyncDisposable
     /// <summary>The host's messaging cannot reach a node from here on any path: the next regroup counts no edge to it. Returns at once.</summary>
     /// <param name="node">The node.</param>
     /// <remarks>MMNodeUnreachable.</remarks>
-    public void NodeUnreachable(NodeId node) => Volatile.Read(ref _parts)?.Loop.Post((core, now) => core.NodeUnreachable(node, now));
+    public void NodeUnreachable(NodeId node)
+    {
+        // A host may say so on every failed send: one input at a time carries all that was said.
+        if (!node.IsValid || Volatile.Read(ref _parts) is not { } parts) return;
+        lock (_gate)
+        {
+            if (!ReferenceEquals(_unreachableAt, parts)) (_unreachableAt, _unreachable) = (parts, default);
+            bool posted = !_unreachable.IsEmpty;
+            _unreachable = _unreachable.With(node);
+            if (posted) return;
+        }
+        parts.Loop.Post((core, now) =>
+        {
+            foreach (NodeId unreachable in TakeUnreachable()) core.NodeUnreachable(unreachable, now);
+        });
+    }
+
+    private NodeSet _unreachable;
+    private Parts? _unreachableAt;
+
+    private NodeSet TakeUnreachable()
+    {
+        lock (_gate)
+        {
+            NodeSet taken = _unreachable;
+            _unreachable = default;
+            return taken;
+        }
+    }
 
     /// <summary>
     /// Stops the node: leaves first if <see cref="MembershipNodeOptions.LeaveOnDispose"/> says so, else stops at once, as a crash would

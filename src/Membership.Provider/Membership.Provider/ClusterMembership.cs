@@ -2,6 +2,7 @@
 using Membership.Engine;
 using Membership.Engine.Arbitration;
 using Membership.Engine.Runtime;
+using Membership.Engine.Wire;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -19,11 +20,14 @@ internal sealed class ClusterMembership : IClusterMembership, IAsyncDisposable
             ?? (NodeOptionsMapping.ToWitnessFile(options) is { } witness ? new WitnessFileArbiter(witness) : null);
         Self = new NodeId(options.Self);
         _configured = [.. options.Nodes.Select(static node => new NodeId(node.Number)).Order()];
-        Node = new MembershipNode(NodeOptionsMapping.ToNodeOptions(options, NodeOptionsMapping.ToKeyRing(options)), arbiter, null, provider.GetService<ILoggerFactory>());
+        Keys = NodeOptionsMapping.ToKeyRing(options);
+        Node = new MembershipNode(NodeOptionsMapping.ToNodeOptions(options, Keys), arbiter, null, provider.GetService<ILoggerFactory>());
         Halted = WaitForHaltAsync();
     }
 
     public MembershipNode Node { get; }
+
+    public KeyRing? Keys { get; }
 
     public NodeId Self { get; }
 

@@ -1,6 +1,7 @@
 // What a host's own code asks of its cluster.
 using Membership.Engine;
 using Membership.Engine.Runtime;
+using Membership.Engine.Wire;
 
 namespace Membership.Provider;
 
@@ -52,6 +53,10 @@ public interface IClusterMembership
     /// <param name="cancellationToken">Stops waiting; the regroup goes on.</param>
     /// <returns>Ok once it is under way.</returns>
     Task<MembershipStatus> ForceRegroupAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>The keys in use, for a rotation without restart: Accept the new key on every node, Use it on every node, Drop the old one.</summary>
+    /// <remarks>Null when the cluster runs in plain text. Safe from any thread. A restarted node reads its options again: change those too.</remarks>
+    KeyRing? Keys { get; }
 
     /// <summary>Ends when this node halts, with the reason; never for a node that leaves or goes on.</summary>
     Task<MembershipHalt> Halted { get; }
