@@ -1,0 +1,44 @@
+// The vocabulary of change notifications (design 7): what changed, and on which node.
+namespace Membership.Engine;
+
+/// <summary>What a change notification says.</summary>
+/// <remarks>The change-notification guide's <c>cmm_cmchanges_t</c>.</remarks>
+public enum ClusterChange
+{
+    /// <summary><c>CMM_INVALID_CLUSTER</c>: a critical problem, e.g. two masters; the node number is 0.</summary>
+    InvalidCluster,
+
+    /// <summary><c>CMM_MASTER_DEMOTED</c>: a previous master was demoted.</summary>
+    MasterDemoted,
+
+    /// <summary><c>CMM_MASTER_ELECTED</c>: a new master; the previous one, if any, quits its role. It may have joined just now.</summary>
+    MasterElected,
+
+    /// <summary><c>CMM_MEMBER_JOINED</c>: a node joined without a role.</summary>
+    MemberJoined,
+
+    /// <summary><c>CMM_MEMBER_LEFT</c>: a node is out of the cluster.</summary>
+    MemberLeft,
+
+    /// <summary><c>CMM_STALE_CLUSTER</c>: no membership frame of the master for too long; the node number is 0.</summary>
+    StaleCluster,
+
+    /// <summary><c>CMM_VICEMASTER_DEMOTED</c>: a previous vice-master was demoted; only when it was disqualified.</summary>
+    ViceMasterDemoted,
+
+    /// <summary><c>CMM_VICEMASTER_ELECTED</c>: a new vice-master; the previous one, if any, quits its role. It may have joined just now.</summary>
+    ViceMasterElected,
+
+    /// <summary><c>CMM_VALID_STATE</c>: the cluster is valid again; the node number is 0.</summary>
+    ValidState,
+}
+
+/// <summary>One change notification.</summary>
+/// <param name="Change">What changed (<c>cmchange</c>).</param>
+/// <param name="Node">On which node (<c>nodeid</c>); <see cref="NodeId.Invalid"/> when it concerns all.</param>
+/// <remarks><c>cmm_cmc_notification_t</c>. A value: it may be kept beyond the callback without copying.</remarks>
+public readonly record struct ClusterChangeNotification(ClusterChange Change, NodeId Node)
+{
+    /// <summary>E.g. <c>MasterElected(2)</c>.</summary>
+    public override string ToString() => $"{Change}({Node.Value})";
+}
