@@ -45,6 +45,13 @@ public interface IQuorumArbiter : IAsyncDisposable
     /// <summary>How often the owner should renew.</summary>
     TimeSpan RenewInterval { get; }
 
+    /// <summary>
+    /// Whether the witness keeps a record of views that survives its owner (default true). Without one it is asked only by a regroup of living
+    /// members that lack its vote, never while forming or at rest, a Lost is final for the asking node, and the policy must be
+    /// <see cref="QuorumPolicy.TwoNodeWitness"/>.
+    /// </summary>
+    bool KeepsRecord => true;
+
     /// <summary>Checks that the witness can be used at all; called once before the node starts.</summary>
     /// <param name="identity">Who asks.</param>
     /// <param name="cancellationToken">The deadline.</param>

@@ -32,9 +32,6 @@ internal sealed partial class MembershipCore
     private Decision? _unconfirmedDecision;
     private long _recordWriteId;
 
-    /// <summary>The winner of the last arbitration this node ran or saw; none when the last regroup had no arbitration.</summary>
-    public NodeId ArbitrationWinner { get; private set; }
-
     private bool NobodyDecides => _decision is null && _seenDecision is null && (_stuck || _now - _stageStartedAt > StageBound);
 
     private void ResetDecision()
@@ -219,6 +216,7 @@ internal sealed partial class MembershipCore
         // The decider names it; the others say so when it is on their disk, unless somebody depends on the relay.
         _statusDirty |= decision.Decider == _self || !MatrixIsComplete();
         Log($"accepts decision {decision.View} by {decision.Decider}{(decision.Voters.IsEmpty ? "" : $", voters {decision.Voters}")}");
+        NoteDecision(decision);
         AddPending(decision.View);
         UpdateLeasesExpired(decision);
     }
@@ -333,7 +331,7 @@ internal sealed partial class MembershipCore
                 Stuck("the formers' configured nodes, weights or policy differ");
                 return;
             }
-            if (first && !_options.HasWitness && !_options.Bootstrap && !_forceForm)
+            if (first && !(_options.HasWitness && _options.WitnessKeepsRecord) && !_options.Bootstrap && !_forceForm)
             {
                 Stuck("no view on any disk and no witness: set Bootstrap to form a new cluster");
                 return;
@@ -363,14 +361,15 @@ internal sealed partial class MembershipCore
             return;
         }
 
-        bool mustRead = _activation.IsForming && first && _options.HasWitness;
+        bool mustRead = _activation.IsForming && first && _options.HasWitness && _options.WitnessKeepsRecord;
         bool force = _forceForm && _activation.IsForming;
         bool witnessVote = false;
         bool enough = need.TrueForAll(view => Quorum.Has(view, voting, false));
         if (mustRead && enough && _recordViews is not null) mustRead = false;
         if (mustRead || !enough)
         {
-            bool possible = _options.HasWitness && need.TrueForAll(view => Quorum.Has(view, voting, true));
+            // A witness without a record cannot tell a forming node what it missed: it has a vote only among the living.
+            bool possible = _options.HasWitness && (_options.WitnessKeepsRecord || !_activation.IsForming) && need.TrueForAll(view => Quorum.Has(view, voting, true));
             if (!possible && !force)
             {
                 Stuck($"{voting} has no quorum over {string.Join(" and ", need.Where(view => !Quorum.Has(view, voting, _options.HasWitness)))}");
@@ -445,6 +444,7 @@ internal sealed partial class MembershipCore
             return;
         }
         _stuck = false;
+        _selectedOwner = _self;
         StartArbitration(idle: false, _options.ArbitrationTimeout / 2);
         Log("arbitrates");
     }
@@ -490,12 +490,13 @@ internal sealed partial class MembershipCore
             }
             else if (won)
             {
-                ArbitrationWinner = _self;
+                NoteArbitrationWon();
                 _recordViews = recordViews;
                 foreach (ClusterView view in recordViews) See(view.Epoch);
                 _equalizeUntil = _arbitrationStartedAt + _options.ArbitrationEqualizer;
                 Log($"won the witness; its record knows {string.Join(" ", recordViews)}");
             }
+            else if (outcome == ArbitrationOutcome.Lost && !_options.WitnessKeepsRecord) Halt(HaltCode.NoQuorum, "the quorum callback says that the other member lives");
             else FailArbitration($"arbitration {outcome}");
         }
         End();
@@ -559,13 +560,13 @@ internal sealed partial class MembershipCore
     /// </summary>
     private void TendWitness()
     {
-        if (!_options.HasWitness || InRegroup || Phase != NodePhase.Member || _inForce is not { } view || !view.Rule.UsesWitness) return;
+        if (!_options.HasWitness || !_options.WitnessKeepsRecord || InRegroup || Phase != NodePhase.Member || _inForce is not { } view || !view.Rule.UsesWitness) return;
         if (_arbitrating) return;
         if (_ownedUntil > _now)
         {
             if (_recordedView != view.Id && _now - _recordWriteStartedAt >= _timing.LossPeriod) RecordIdleView(view);
         }
-        else if (view.Coordinator == _self && _regroupAllowed && _now >= _acquireNotBefore && !QuorumOwner(_now).IsValid) StartArbitration(idle: true, 4 * _timing.LossPeriod);
+        else if (view.Coordinator == _self && _regroupAllowed && !_ownershipDeclined && _now >= _acquireNotBefore && !QuorumOwner(_now).IsValid) StartArbitration(idle: true, 4 * _timing.LossPeriod);
     }
 
     // Apart from its caller, which runs every tick and must not allocate what the lambda captures.

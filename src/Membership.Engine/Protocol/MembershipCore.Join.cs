@@ -186,7 +186,7 @@ internal sealed partial class MembershipCore
         }
         if (petition.StoredInForce.Epoch > view.Epoch && _state.FindPending(petition.StoredInForce) is null && _state.InForceId != petition.StoredInForce)
             return Refuse(peer, $"its store holds epoch {petition.StoredInForce.Epoch} in force, newer than the cluster's {view.Epoch}: this cluster was formed without it");
-        if (view.Coordinator != _self || InRegroup || _join is not null || _writing is not null || _awaitJoinInstall)
+        if (view.Coordinator != _self || InRegroup || _join is not null || _writing is not null || _awaitJoinInstall || !IsAdmitted(peer.Node))
         {
             if (_join?.Joiner == peer && _join.Life == peer.Incarnation) return DropReason.None;
             Send(peer, new PetitionReplyMessage(view.Coordinator != _self ? MembershipStatus.Ok : MembershipStatus.Transient, view.Coordinator, Incarnation.None, ""));
@@ -206,6 +206,7 @@ internal sealed partial class MembershipCore
 
     private DropReason Refuse(Peer peer, string reason)
     {
+        RefuseAdmission(peer.Node, reason);
         Send(peer, new PetitionReplyMessage(MembershipStatus.Fault, NodeId.Invalid, Incarnation.None, reason));
         return DropReason.None;
     }

@@ -88,7 +88,7 @@ internal sealed partial class MembershipCore
         if (_leaseScratch.Length < view.Members.Length + 1) _leaseScratch = new (MonotonicTime, Peer?)[view.Members.Length + 1];
         TimeSpan length = _timing.LossPeriod * (1 - _options.ClockRateBound);
         int count = 0;
-        MonotonicTime witness = _ownedUntil;
+        MonotonicTime witness = _options.WitnessKeepsRecord ? _ownedUntil : MonotonicTime.MinValue;
         foreach (ClusterMember member in view.Members)
         {
             if (Find(member.Node) is not { } peer || peer.AckedView != view.Id && !Defect(PlantedDefects.AcknowledgeOtherEpoch)) continue;

@@ -43,8 +43,8 @@ internal sealed partial class MembershipCore
         if (!Begin(now)) return;
         if (Phase != NodePhase.Member || _inForce is not { } view) _effects.CompleteRequest(request, MembershipStatus.NotMember, null);
         else if (InRegroup || _join is not null || _observed is not null || HoldsNewerPending(view.Epoch)) _effects.CompleteRequest(request, MembershipStatus.Transient, "a regroup or a join is in progress; try again");
-        else if (node == _self || !view.Contains(node))
-            _effects.CompleteRequest(request, MembershipStatus.Fault, node == _self ? "a node cannot eject itself: use leave" : $"node {node} is not in view {view}");
+        else if (node == _self) _effects.CompleteRequest(request, MembershipStatus.Fault, "a node cannot eject itself: use leave");
+        else if (!view.Contains(node)) _effects.CompleteRequest(request, MembershipStatus.NotMember, $"node {node} is not in view {view}");
         else if (!Quorum.Has(view, view.Nodes.Without(node), _options.HasWitness))
             _effects.CompleteRequest(request, MembershipStatus.Fault, $"without node {node} the rest of {view} would have no quorum");
         else

@@ -64,7 +64,11 @@ internal sealed partial class MembershipCore
     private void EnterActivation(ActivationId id, RegroupCause cause)
     {
         bool wasRegrouping = _stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune;
-        if (!wasRegrouping) _deadlineBase = _now;
+        if (!wasRegrouping)
+        {
+            _deadlineBase = _now;
+            BeginArbitrationBook();
+        }
         else if (_decision is not null) _deadlineBase = _now;
         _activation = id;
         if (id.IsForming)
@@ -85,6 +89,7 @@ internal sealed partial class MembershipCore
         _rows.Clear();
         _rowsChanged = true;
         ResetDecision();
+        ForgetGrant();
         AbandonJoin();
         foreach (Peer peer in _peerList)
         {
@@ -673,6 +678,7 @@ internal sealed partial class MembershipCore
         _stage = RegroupStage.None;
         _effects.StageEntered(_activation, RegroupStage.None, _cause);
         _ejected = _unreachable = default;
+        CloseArbitrationBook();
         CheckSilence();
         TendWitness();
         if (Phase == NodePhase.Leaving) StartRegroup(RegroupCause.Leave);
@@ -682,7 +688,8 @@ internal sealed partial class MembershipCore
     {
         Log($"{Installed} installed");
         _effects.ViewInstalled(Installed!, _activation);
-        _regroupAllowed = true;
+        _regroupAllowed = !_disallowedByHost;
+        CompleteAdmissions(Installed!);
         if (_startRequest is { } start) _effects.CompleteRequest(start, MembershipStatus.Ok, null);
         _startRequest = null;
         foreach (RequestId request in _regroupRequests) _effects.CompleteRequest(request, MembershipStatus.Ok, null);

@@ -212,6 +212,7 @@ internal sealed partial class MembershipCore
             : !allowed && InRegroup ? MembershipStatus.Transient
             : MembershipStatus.Ok;
         if (status == MembershipStatus.Ok) _regroupAllowed = allowed;
+        if (status != MembershipStatus.Transient) _disallowedByHost = !allowed;
         _effects.CompleteRequest(request, status, null);
         End();
     }
@@ -257,6 +258,7 @@ internal sealed partial class MembershipCore
             else SayFarewell();
         }
         TendWitness();
+        CheckAdmissions();
     }
 
     private void ComputeWakeup()
@@ -290,6 +292,7 @@ internal sealed partial class MembershipCore
         _startRequest = _leaveRequest = null;
         _regroupRequests.Clear();
         _ejectRequests.Clear();
+        CompleteManagerRequests(status, detail);
     }
 
     private void Log(string line)

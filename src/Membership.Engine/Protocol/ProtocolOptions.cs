@@ -49,6 +49,12 @@ internal sealed record ProtocolOptions
     /// <summary>A witness is registered.</summary>
     public bool HasWitness { get; init; }
 
+    /// <summary>The witness keeps a record of views that outlives its owner, and is worth owning outside regroups (false for a bare quorum callback).</summary>
+    public bool WitnessKeepsRecord { get; init; } = true;
+
+    /// <summary>The coordinator lets in only nodes that its host asked for.</summary>
+    public bool AdmitOnRequest { get; init; }
+
     /// <summary>The dead node's own kernel refusing its port counts as its lease having ended.</summary>
     public bool TrustConnectionRefused { get; init; }
 

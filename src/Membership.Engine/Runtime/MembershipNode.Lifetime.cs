@@ -80,6 +80,7 @@ public sealed partial class MembershipNode
             lock (_gate)
             {
                 _started = true;
+                _startRefused = false;
                 start = ++_starts;
             }
         }
@@ -109,6 +110,7 @@ public sealed partial class MembershipNode
         {
             // Whoever left meanwhile may have been started again already: then this is old news.
             if (start != _starts) return;
+            _startRefused = status == MembershipStatus.Fault;
             _started = false;
             FailFirstView($"Node {Self} did not become a member: {status} {detail}");
         }
@@ -136,7 +138,7 @@ public sealed partial class MembershipNode
         {
             if (_arbiter is not null) await CheckWitnessAsync(_arbiter, store, cancellationToken).ConfigureAwait(false);
             loop = new NodeLoop(string.Create(CultureInfo.InvariantCulture, $"membership {Self}"), _clock, Stepped, LoopFailed);
-            network = new NodeNetwork(_options, Self, loop, _clock, _logger);
+            network = new NodeNetwork(_options, Self, loop, _clock, _faults, _logger);
             await network.StartAsync(cancellationToken).ConfigureAwait(false);
         }
         catch
@@ -194,6 +196,8 @@ public sealed partial class MembershipNode
             CallbackLimit = _options.CallbackLimit,
             Bootstrap = _options.Bootstrap,
             HasWitness = _arbiter is not null,
+            WitnessKeepsRecord = _arbiter?.KeepsRecord ?? true,
+            AdmitOnRequest = _options.AdmitOnRequest,
             TrustConnectionRefused = _options.CrashEvidence == CrashEvidence.ConnectionRefused,
             StoreLocked = true,
         };

@@ -10,8 +10,10 @@ using Microsoft.Extensions.Options;
 
 namespace Membership.Engine.Runtime;
 
-/// <summary>A node of a membership cluster. Safe from any thread; properties never block.</summary>
+/// <summary>A node of a membership cluster: the membership manager. Safe from any thread; properties never block.</summary>
 /// <remarks>
+/// Its constructor is the header's MMInit: own number and all callbacks, once per object, sends nothing, does not block. Every other function
+/// of the header is a member here, or follows from one; <c>docs/api-map.md</c> is the table, <see cref="Compat.ClusterMembershipManager"/> the same with the header's names.
 /// Make it, <see cref="StartAsync"/> it, wait for the first view with <see cref="WaitForViewAsync"/>; watch <see cref="Halted"/>: a
 /// node that halts must stop serving, and its process should end. It disposes the arbiter it was given.
 /// </remarks>
@@ -19,7 +21,7 @@ public sealed partial class MembershipNode : IAsyncDisposable
 {
     private const int MaxOutstandingRequests = 256;
 
-    private readonly MembershipNodeOptions _options;
+    private MembershipNodeOptions _options;
     private readonly IQuorumArbiter? _arbiter;
     private readonly IMembershipCallbacks _callbackHost;
     private readonly ILogger _logger;
@@ -50,8 +52,10 @@ public sealed partial class MembershipNode : IAsyncDisposable
         MembershipNodeOptions options, IQuorumArbiter? arbiter = null, IMembershipCallbacks? callbacks = null, ILoggerFactory? loggerFactory = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Validate(arbiter is not null) is { Count: > 0 } failures)
-            throw new OptionsValidationException(nameof(MembershipNodeOptions), typeof(MembershipNodeOptions), failures);
+        List<string> failures = [.. options.Validate(arbiter is not null)];
+        if (arbiter is { KeepsRecord: false } && options.Policy != QuorumPolicy.TwoNodeWitness)
+            failures.Add($"Policy is {options.Policy?.ToString() ?? "not set"} and the {arbiter.Description} keeps no record of views: use TwoNodeWitness, or an arbiter with a record.");
+        if (failures.Count > 0) throw new OptionsValidationException(nameof(MembershipNodeOptions), typeof(MembershipNodeOptions), failures);
         _options = options;
         _arbiter = arbiter;
         _callbackHost = callbacks ?? NoCallbacks.Instance;
@@ -174,7 +178,7 @@ public sealed partial class MembershipNode : IAsyncDisposable
     /// <summary>Removes another member: it is told to die, and a regroup goes on without it.</summary>
     /// <param name="node">The member.</param>
     /// <param name="cancellationToken">Stops waiting; the removal goes on.</param>
-    /// <returns>Ok when it has been told; NotMember when this node is none; Transient during a regroup or join; Fault for this node itself or a node that is not up.</returns>
+    /// <returns>Ok when it has been told to die; NotMember when this node or that one is none; Transient during a regroup or join; Fault for this node itself, or when the rest would have no quorum.</returns>
     /// <remarks>MMEject.</remarks>
     public Task<MembershipStatus> EjectAsync(NodeId node, CancellationToken cancellationToken = default)
         => RequestAsync($"eject of {node}", (core, id, now) => core.Eject(id, node, now), cancellationToken);

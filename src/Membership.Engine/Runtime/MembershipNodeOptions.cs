@@ -21,6 +21,9 @@ public sealed record MembershipNodeOptions
     /// <summary>All nodes of the cluster, this one included.</summary>
     public required IReadOnlyList<MembershipNodeAddress> Nodes { get; init; }
 
+    /// <summary>No node has a higher number than this, 1..<see cref="NodeId.MaxValue"/> (default; the header's <c>MaxNodes</c>).</summary>
+    public int MaxNodes { get; init; } = NodeId.MaxValue;
+
     /// <summary>Local endpoints to bind to instead of this node's own entry, one per path; empty = the own entry (default).</summary>
     public IReadOnlyList<string> LocalEndpoints { get; init; } = [];
 
@@ -71,6 +74,12 @@ public sealed record MembershipNodeOptions
 
     /// <summary>Overall bound on one join, 1 s..1 h; default 60 s (the header's <c>joinTimeout</c>).</summary>
     public TimeSpan JoinTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>A petitioning node is let in only after <see cref="MembershipNode.JoinAsync"/> was called for it at the coordinator; default false: whoever petitions is.</summary>
+    public bool AdmitOnRequest { get; init; }
+
+    /// <summary>Allows the fault verbs of <see cref="MembershipNode.DiagnoseAsync"/>, for tests; default false.</summary>
+    public bool AllowDiagnosticFaults { get; init; }
 
     /// <summary>A callback that takes longer halts the node, 100 ms..1 h; default 30 s.</summary>
     public TimeSpan CallbackLimit { get; init; } = TimeSpan.FromSeconds(30);

@@ -47,6 +47,7 @@ internal static class MembershipNodeOptionsValidator
         {
             check(node.Number is >= 1 and <= NodeId.MaxValue, $"Nodes lists the number {node.Number}: numbers are 1..{NodeId.MaxValue} (0 means no node).");
             check(numbers.Add(node.Number), $"Nodes lists the number {node.Number} twice: every node has a number of its own.");
+            check(node.Number <= options.MaxNodes, $"Nodes lists the number {node.Number} and MaxNodes is {options.MaxNodes}: raise MaxNodes or give the node a lower number.");
             check(node.Votes is >= 0 and <= MaxVotes, $"Node {node.Number} has {node.Votes} votes: use 0..{MaxVotes} (default 1).");
             int count = node.Endpoints?.Count ?? 0;
             check(count is >= 1 and <= MaxPaths, $"Node {node.Number} has {count} endpoints: give it one per path, 1..{MaxPaths}.");
@@ -59,6 +60,7 @@ internal static class MembershipNodeOptionsValidator
                     check(endpoints.TryAdd(endpoint, node.Number), $"Endpoint '{endpoint}' is listed for node {endpoints.GetValueOrDefault(endpoint)} and again for node {node.Number}: every node and path has its own.");
             }
         }
+        check(options.MaxNodes is >= 1 and <= NodeId.MaxValue, $"MaxNodes is {options.MaxNodes}: use 1..{NodeId.MaxValue}.");
         check(options.Self is >= 1 and <= NodeId.MaxValue, $"Self is {options.Self}: set this node's own number, 1..{NodeId.MaxValue}.");
         if (options.Self is >= 1 and <= NodeId.MaxValue && nodes.Count > 0)
             check(numbers.Contains(options.Self), $"Self is {options.Self} and Nodes lists {string.Join(", ", numbers.Order())}: add this node to Nodes or correct Self.");

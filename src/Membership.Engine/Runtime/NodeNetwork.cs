@@ -17,6 +17,7 @@ internal sealed class NodeNetwork : IAsyncDisposable
 
     private readonly NodeLoop _loop;
     private readonly MonotonicClock _clock;
+    private readonly FaultSwitch _faults;
     private readonly NodeSet _others;
     private readonly DatagramCounters _counters = new();
     private readonly DatagramSealer _sealer;
@@ -27,9 +28,10 @@ internal sealed class NodeNetwork : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private volatile bool _started;
 
-    public NodeNetwork(MembershipNodeOptions options, NodeId self, NodeLoop loop, MonotonicClock clock, ILogger logger)
+    public NodeNetwork(MembershipNodeOptions options, NodeId self, NodeLoop loop, MonotonicClock clock, FaultSwitch faults, ILogger logger)
     {
         _loop = loop;
+        _faults = faults;
         _clock = clock;
         ImmutableDictionary<NodeId, ImmutableArray<NodeEndpoint>> endpoints = options.Nodes.ToImmutableDictionary(
             static node => new NodeId(node.Number), static node => node.Endpoints.Select(Parse).ToImmutableArray());
@@ -54,7 +56,10 @@ internal sealed class NodeNetwork : IAsyncDisposable
         await _tripwire.StartAsync(Incarnation.None, cancellationToken).ConfigureAwait(false);
     }
 
-    public void Send(in MessageHeader header, int path, MessageBody? body) => _channel.Send(in header, path, body);
+    public void Send(in MessageHeader header, int path, MessageBody? body)
+    {
+        if (!_faults.IsCut(header.To)) _channel.Send(in header, path, body);
+    }
 
     /// <summary>This node's current life, for the tripwires; messages carry it in their header.</summary>
     public void SetIncarnation(Incarnation incarnation) => _tripwire.SetIncarnation(incarnation);
@@ -104,7 +109,10 @@ internal sealed class NodeNetwork : IAsyncDisposable
     private static NodeEndpoint Parse(string text)
         => NodeEndpoint.TryParse(text, out NodeEndpoint endpoint, out string? error) ? endpoint : throw new ArgumentException(error, nameof(text));
 
-    private void Received(in MessageHeader header, int path, MessageBody? body) => _loop.Receive(in header, path, body);
+    private void Received(in MessageHeader header, int path, MessageBody? body)
+    {
+        if (!_faults.IsCut(header.From)) _loop.Receive(in header, path, body);
+    }
 
     private void TripwireLost(NodeId node, Incarnation incarnation)
     {
