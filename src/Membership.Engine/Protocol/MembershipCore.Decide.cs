@@ -174,8 +174,9 @@ internal sealed partial class MembershipCore
             StopVoting();
             return;
         }
-        if (!_activation.IsForming || _arbitrating || _seenDecision is not null) return;
-        MonotonicTime retry = _stageStartedAt + _timing.LossPeriod * (mine ? 1 : 4);
+        if (!_activation.IsForming || _arbitrating || _seenDecision is not null || _now < _equalizeUntil) return;
+        // Whoever decides may be equalizing its arbitration: the others wait for that too.
+        MonotonicTime retry = _stageStartedAt + _timing.LossPeriod * (mine ? 1 : 4) + (mine || !_options.HasWitness ? TimeSpan.Zero : _options.ArbitrationEqualizer);
         if (_now >= retry) RaiseAttempt(RegroupCause.Forming);
         else WakeAt(retry);
     }

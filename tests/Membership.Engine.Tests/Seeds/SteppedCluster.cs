@@ -1,0 +1,299 @@
+// Protocol cores stepped by hand under one virtual clock: messages arrive a little later, disks are done at once, and a
+// test may hold callbacks and arbitrations, cut pairs, kill and restart nodes, at the very moment its sentence names.
+using System.Collections.Immutable;
+using Membership.Engine.Protocol;
+using Xunit;
+
+namespace Membership.Engine.Tests.Seeds;
+
+internal sealed class SteppedCluster
+{
+    private static readonly TimeSpan Delay = TimeSpan.FromMicroseconds(200);
+
+    private readonly PriorityQueue<Action, (long Ticks, long Order)> _events = new();
+    private readonly Dictionary<int, StoredState> _disks = [];
+    private readonly HashSet<(int, int)> _cuts = [];
+    private readonly Func<ProtocolOptions, ProtocolOptions> _change;
+    private readonly ImmutableArray<ConfiguredNode> _configured;
+    private long _order;
+
+    public SteppedCluster(int size, Func<ProtocolOptions, ProtocolOptions>? change = null)
+    {
+        _change = change ?? (static options => options);
+        _configured = [.. Enumerable.Range(1, size).Select(static number => new ConfiguredNode(new NodeId(number), 1))];
+        for (int number = 1; number <= size; number++)
+        {
+            _disks[number] = StoredState.Empty(1000 + number);
+            Nodes[number] = new Stepped(this, number);
+        }
+    }
+
+    public SortedDictionary<int, Stepped> Nodes { get; } = [];
+
+    public MonotonicTime Now { get; private set; } = new(TimeSpan.TicksPerHour);
+
+    /// <summary>Who holds the witness; the first to ask gets it, and keeps it while it lives.</summary>
+    public int WitnessOwner { get; set; }
+
+    public Stepped this[int number] => Nodes[number];
+
+    /// <summary>A formed cluster of all nodes.</summary>
+    public static SteppedCluster Formed(int size, Func<ProtocolOptions, ProtocolOptions>? change = null)
+    {
+        var cluster = new SteppedCluster(size, change);
+        foreach (Stepped node in cluster.Nodes.Values) node.Start();
+        cluster.UntilInstalled([.. cluster.Nodes.Keys]);
+        return cluster;
+    }
+
+    public ProtocolOptions OptionsOf(int number)
+        => _change(new ProtocolOptions { Self = new NodeId(number), Nodes = _configured, Bootstrap = true, Timing = ClusterTiming.Local });
+
+    public StoredState Disk(int number) => _disks[number];
+
+    public void Write(int number, StoredState state) => _disks[number] = state;
+
+    public void Cut(int left, int right)
+    {
+        _cuts.Add((left, right));
+        _cuts.Add((right, left));
+    }
+
+    /// <summary>A dead process: its tripwires fall.</summary>
+    public void Kill(int number)
+    {
+        Stepped dead = Nodes[number];
+        dead.Alive = false;
+        foreach (Stepped peer in Nodes.Values)
+            if (peer.Alive) After(Delay, () => peer.Do((core, now) => core.TripwireLost(new NodeId(number), dead.Core.Incarnation, now)));
+    }
+
+    /// <summary>A new process with the same number, on the same disk or (as another machine would be) on an empty one.</summary>
+    public Stepped Restart(int number, bool emptyDisk = false)
+    {
+        if (emptyDisk) _disks[number] = StoredState.Empty(9000 + number) with { Incarnation = new Incarnation(50) };
+        return Nodes[number] = new Stepped(this, number);
+    }
+
+    public void After(TimeSpan delay, Action action) => _events.Enqueue(action, ((Now + delay).Ticks, ++_order));
+
+    public void Deliver(in MessageHeader header, int path, MessageBody? body)
+    {
+        MessageHeader copy = header;
+        Stepped sender = Nodes[header.From.Value];
+        After(Delay, () =>
+        {
+            Stepped receiver = Nodes[copy.To.Value];
+            if (receiver.Alive && sender.Alive && !_cuts.Contains((copy.From.Value, copy.To.Value)))
+                receiver.Do((core, now) => core.Receive(in copy, Math.Max(0, path), body, now));
+        });
+    }
+
+    /// <summary>To the next thing that happens.</summary>
+    public void Step()
+    {
+        MonotonicTime next = _events.TryPeek(out _, out (long Ticks, long) first) ? new MonotonicTime(first.Ticks) : MonotonicTime.MaxValue;
+        foreach (Stepped node in Nodes.Values)
+            if (node.Alive) next = MonotonicTime.Min(next, node.Core.NextWakeup);
+        Assert.True(next < MonotonicTime.MaxValue, "Nothing will ever happen again.");
+        Now = MonotonicTime.Max(Now, next);
+        while (_events.TryPeek(out Action? action, out (long Ticks, long) at) && at.Ticks <= Now.Ticks)
+        {
+            _events.Dequeue();
+            action();
+        }
+        foreach (Stepped node in Nodes.Values.ToArray())
+            if (node.Alive && node.Core.NextWakeup <= Now) node.Do(static (core, now) => core.Tick(now));
+    }
+
+    public void Until(Func<bool> condition, double seconds = 30)
+    {
+        MonotonicTime limit = Now + TimeSpan.FromSeconds(seconds);
+        while (!condition())
+        {
+            if (Now > limit) Assert.Fail("It did not come true." + Environment.NewLine + string.Join(Environment.NewLine, Nodes.Values.SelectMany(static node => node.Log.TakeLast(30))));
+            Step();
+        }
+    }
+
+    public void Run(double seconds)
+    {
+        MonotonicTime end = Now + TimeSpan.FromSeconds(seconds);
+        After(TimeSpan.FromSeconds(seconds), static () => { });
+        while (Now < end) Step();
+    }
+
+    /// <summary>Until these nodes are at rest in one installed view of exactly themselves.</summary>
+    public ClusterView UntilInstalled(params int[] numbers)
+    {
+        NodeSet expected = NodeSet.Of(numbers);
+        Until(() => numbers.All(number => Nodes[number].Core is { Stage: RegroupStage.None, Installed: { } view } core
+            && view.Nodes == expected && core.Lease.ValidUntil > Now && view.Id == Nodes[numbers[0]].Core.Installed?.Id && core.InForce?.Id == view.Id));
+        return Nodes[numbers[0]].Core.Installed!;
+    }
+}
+
+/// <summary>One node of a <see cref="SteppedCluster"/>, and everything its core wanted.</summary>
+internal sealed class Stepped : IProtocolEffects
+{
+    private readonly SteppedCluster _cluster;
+    private readonly int _number;
+    private readonly List<CallbackRequest> _heldCallbacks = [];
+    private readonly List<Action> _heldArbitrations = [];
+    private long _requests;
+
+    public Stepped(SteppedCluster cluster, int number)
+    {
+        _cluster = cluster;
+        _number = number;
+        Core = new MembershipCore(cluster.OptionsOf(number), cluster.Disk(number), this, cluster.Now);
+    }
+
+    public MembershipCore Core { get; }
+
+    public bool Alive { get; set; } = true;
+
+    public HaltCode Halted { get; private set; }
+
+    /// <summary>Callbacks in order, each with the stage it was called in.</summary>
+    public List<(CallbackKind Kind, RegroupStage Stage, NodeId Node, NodeSet Nodes)> Callbacks { get; } = [];
+
+    public List<string> Log { get; } = [];
+
+    public List<RegroupStage> Stages { get; } = [];
+
+    public Dictionary<long, (MembershipStatus Status, string? Detail)> Completed { get; } = [];
+
+    /// <summary>These are not answered until <see cref="ReleaseCallbacks"/>.</summary>
+    public CallbackKind? HoldCallback { get; set; }
+
+    public bool HoldArbitrations { get; set; }
+
+    /// <summary>What the witness says to this node; null = the first to ask wins.</summary>
+    public ArbitrationOutcome? WitnessSays { get; set; }
+
+    public int Arbitrations { get; private set; }
+
+    public TimeSpan LastArbitrationTimeout { get; private set; }
+
+    public bool JournalEnabled => true;
+
+    public IEnumerable<string> CallbackNames => Callbacks.Select(static call => call.Kind switch
+    {
+        CallbackKind.MsgCleanup1 or CallbackKind.NodeUp or CallbackKind.NodeDown => $"{call.Kind} {call.Node}",
+        CallbackKind.MsgCleanup2 or CallbackKind.NodesDown => $"{call.Kind} {call.Nodes}",
+        _ => call.Kind.ToString(),
+    });
+
+    public void Start() => Ask(static (core, id, now) => core.Start(id, forceForm: false, now));
+
+    public void Do(Action<MembershipCore, MonotonicTime> input)
+    {
+        if (Alive && Halted == HaltCode.None) input(Core, _cluster.Now);
+    }
+
+    /// <summary>Makes a request.</summary>
+    /// <returns>Its number in <see cref="Completed"/>.</returns>
+    public long Ask(Action<MembershipCore, RequestId, MonotonicTime> ask)
+    {
+        long id = ++_requests;
+        Do((core, now) => ask(core, new RequestId(id), now));
+        return id;
+    }
+
+    public MembershipStatus? StatusOf(long request) => Completed.TryGetValue(request, out var ended) ? ended.Status : null;
+
+    public void ReleaseCallbacks()
+    {
+        HoldCallback = null;
+        foreach (CallbackRequest callback in _heldCallbacks) Complete(callback.Id);
+        _heldCallbacks.Clear();
+    }
+
+    public void ReleaseArbitrations()
+    {
+        HoldArbitrations = false;
+        foreach (Action arbitration in _heldArbitrations) _cluster.After(TimeSpan.FromMilliseconds(1), arbitration);
+        _heldArbitrations.Clear();
+    }
+
+    /// <summary>Hears every body that this node sends.</summary>
+    public Action<MessageBody?>? Sent { get; set; }
+
+    public void Send(in MessageHeader header, int path, MessageBody? body)
+    {
+        Sent?.Invoke(body);
+        _cluster.Deliver(in header, path, body);
+    }
+
+    public void Persist(long id, StoredState state) => _cluster.After(TimeSpan.FromMilliseconds(1), () =>
+    {
+        if (!Alive) return;
+        _cluster.Write(_number, state);
+        Do((core, now) => core.PersistCompleted(id, succeeded: true, now));
+    });
+
+    public void InvokeCallback(in CallbackRequest callback)
+    {
+        Callbacks.Add((callback.Kind, Core.Stage, callback.Node, callback.Nodes));
+        if (HoldCallback == callback.Kind) _heldCallbacks.Add(callback);
+        else Complete(callback.Id);
+    }
+
+    public void Arbitrate(long id, TimeSpan timeout)
+    {
+        Arbitrations++;
+        LastArbitrationTimeout = timeout;
+        void Answer() => Do((core, now) =>
+        {
+            bool free = _cluster.WitnessOwner == 0 || _cluster.WitnessOwner == _number || !_cluster[_cluster.WitnessOwner].Alive;
+            ArbitrationOutcome outcome = WitnessSays ?? (free ? ArbitrationOutcome.Won : ArbitrationOutcome.Lost);
+            if (outcome == ArbitrationOutcome.Won) _cluster.WitnessOwner = _number;
+            core.ArbitrationCompleted(id, outcome, outcome == ArbitrationOutcome.Won ? now + TimeSpan.FromMinutes(5) : MonotonicTime.MinValue, [], now);
+        });
+        if (HoldArbitrations) _heldArbitrations.Add(Answer);
+        else _cluster.After(TimeSpan.FromMilliseconds(1), Answer);
+    }
+
+    public void WriteWitnessRecord(long id, ImmutableArray<ClusterView> slot)
+        => _cluster.After(TimeSpan.FromMilliseconds(1), () => Do((core, now) => core.RecordWritten(id, _cluster.WitnessOwner == _number, now + TimeSpan.FromMinutes(5), now)));
+
+    public void ReleaseWitness()
+    {
+        if (_cluster.WitnessOwner == _number) _cluster.WitnessOwner = 0;
+    }
+
+    public void CompleteRequest(RequestId request, MembershipStatus status, string? detail) => Completed.Add(request.Value, (status, detail));
+
+    public void PublishLease(in LeaseState lease)
+    {
+    }
+
+    public void StageEntered(ActivationId activation, RegroupStage stage, RegroupCause cause) => Stages.Add(stage);
+
+    public void ViewInForce(ClusterView view, ActivationId activation)
+    {
+    }
+
+    public void ViewInstalled(ClusterView view, ActivationId activation)
+    {
+    }
+
+    public void ProbeCrashEvidence(NodeId node, Incarnation incarnation)
+    {
+    }
+
+    public void Halt(HaltCode code, string detail)
+    {
+        Halted = code;
+        Journal($"halt {code}: {detail}");
+    }
+
+    public void Dropped(DropReason reason, NodeId from)
+    {
+    }
+
+    public void Journal(string line) => Log.Add($"  {_number} {line}");
+
+    private void Complete(long callback) => _cluster.After(TimeSpan.FromMicroseconds(50), () => Do((core, now) => core.CallbackCompleted(callback, now)));
+}
