@@ -47,7 +47,7 @@ internal static class MembershipNodeOptionsValidator
         {
             check(node.Number is >= 1 and <= NodeId.MaxValue, $"Nodes lists the number {node.Number}: numbers are 1..{NodeId.MaxValue} (0 means no node).");
             check(numbers.Add(node.Number), $"Nodes lists the number {node.Number} twice: every node has a number of its own.");
-            check(node.Number <= options.MaxNodes, $"Nodes lists the number {node.Number} and MaxNodes is {options.MaxNodes}: raise MaxNodes or give the node a lower number.");
+            check(node.Number > NodeId.MaxValue || node.Number <= options.MaxNodes, $"Nodes lists the number {node.Number} and MaxNodes is {options.MaxNodes}: raise MaxNodes or give the node a lower number.");
             check(node.Votes is >= 0 and <= MaxVotes, $"Node {node.Number} has {node.Votes} votes: use 0..{MaxVotes} (default 1).");
             int count = node.Endpoints?.Count ?? 0;
             check(count is >= 1 and <= MaxPaths, $"Node {node.Number} has {count} endpoints: give it one per path, 1..{MaxPaths}.");

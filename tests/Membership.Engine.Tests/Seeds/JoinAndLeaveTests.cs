@@ -227,4 +227,72 @@ public sealed class JoinAndLeaveTests
         cluster[1].Ask(static (core, id, now) => core.Stop(id, now));
         Assert.Equal(1002, (int)cluster[1].Halted);
     }
+
+    [Fact]
+    public void A_petition_to_any_member_is_answered_with_the_coordinator()
+    {
+        SteppedCluster cluster = ThreeWithoutTheThird();
+        PetitionReplyMessage? reply = null;
+        cluster[2].Sent = body => reply = body as PetitionReplyMessage ?? reply;
+        cluster.Restart(3).Start();
+        cluster.Until(() => reply is not null);
+        Assert.Equal(new NodeId(1), reply!.Coordinator);
+        cluster.UntilInstalled(1, 2, 3);
+    }
+
+    [Fact]
+    public void Who_cannot_talk_to_every_other_node_is_pruned_and_the_fully_connected_rest_goes_on()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(4);
+        cluster.Cut(1, 4);
+        ClusterView view = cluster.UntilInstalled(1, 2, 3);
+        Assert.False(view.Contains(new NodeId(4)));
+    }
+
+    [Fact]
+    public void Joins_are_single_threaded_two_joiners_come_in_one_after_the_other()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(5);
+        cluster.Kill(4);
+        cluster.Kill(5);
+        cluster.UntilInstalled(1, 2, 3);
+        Stepped fourth = cluster.Restart(4), fifth = cluster.Restart(5);
+        fourth.Start();
+        fifth.Start();
+        cluster.Until(() =>
+        {
+            Assert.False(fourth.Core.Phase == NodePhase.Joining && fifth.Core.Phase == NodePhase.Joining, "two joins ran at once");
+            return cluster[1].Core.Installed!.Nodes.Count == 5;
+        });
+        cluster.UntilInstalled(1, 2, 3, 4, 5);
+    }
+
+    [Fact]
+    public void A_silent_node_is_lost_after_the_receive_rate_times_the_send_rate_times_the_clock_period()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        ClusterTiming timing = cluster[1].Core.Installed!.Timing;
+        cluster.Run(3);
+        MonotonicTime cut = cluster.Now;
+        cluster.Cut(1, 3);
+        cluster.Cut(2, 3);
+        cluster.Until(() => cluster[1].Core.RegroupInProgress);
+        // L since the last exchange, which was at most a heartbeat interval and a tick ago.
+        Assert.InRange(cluster.Now - cut, timing.LossPeriod - timing.HeartbeatInterval - timing.ClockPeriod, timing.LossPeriod);
+        cluster.UntilInstalled(1, 2);
+        Assert.InRange(cluster.Now - cut, timing.LossPeriod - timing.HeartbeatInterval - timing.ClockPeriod, timing.LossPeriod + timing.ClockPeriod * 4);
+    }
+
+    [Fact]
+    public void Heartbeats_go_out_at_the_send_rate_times_the_clock_period()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(2, static options => options with { Timing = ClusterTiming.Default });
+        cluster.Run(5);
+        var sent = new List<MonotonicTime>();
+        cluster[1].Sent = _ => sent.Add(cluster.Now);
+        cluster.Run(60);
+        TimeSpan interval = cluster[1].Core.Installed!.Timing.HeartbeatInterval;
+        var rounds = sent.Where((time, i) => i == 0 || time - sent[i - 1] > TimeSpan.FromMilliseconds(50)).ToList();
+        Assert.InRange(rounds.Count, (int)(60 / interval.TotalSeconds) - 1, (int)(60 / interval.TotalSeconds) + 1);
+    }
 }
