@@ -201,6 +201,10 @@ public sealed class JoinAndLeaveTests
         cluster.Run(5);
         Assert.Equal(NodeSet.Of(1, 2, 3), cluster[1].Core.Installed!.Nodes);
         cluster[1].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        // Said so long ago that it is old news: nobody is left out.
+        cluster.UntilInstalled(1, 2, 3);
+        cluster[1].Do(static (core, now) => core.NodeUnreachable(new NodeId(3), now));
+        cluster[1].Ask(static (core, id, now) => core.ForceRegroup(id, now));
         cluster.UntilInstalled(1, 2);
         Assert.True(cluster[1].Core.TakeSnapshot(cluster.Now).Unreachable.IsEmpty);
     }
