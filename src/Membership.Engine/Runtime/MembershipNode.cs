@@ -259,6 +259,8 @@ public sealed partial class MembershipNode : IAsyncDisposable
     internal void CompleteRequest(RequestId request, MembershipStatus status, string? detail)
     {
         if (!_requests.TryRemove(request.Value, out PendingRequest? pending)) return;
+        // Whoever asked to leave must not see the old view when the answer is there.
+        if (Volatile.Read(ref _parts) is { } parts && parts.Loop.IsLoopThread) Stepped(parts.Core);
         _logger.RequestEnded(Self, pending.What, status, detail ?? "");
         _journal.Add($"{pending.What}: {status} {detail}");
         pending.Completion.TrySetResult((status, detail));

@@ -126,6 +126,19 @@ public sealed class HeaderFacadeTests
     }
 
     [Fact]
+    public async Task When_MMLeave_has_returned_the_node_is_down_at_once()
+    {
+        await using var cluster = new HeaderCluster(1, static options => options with { DiscoveryTime = TimeSpan.FromMilliseconds(1) });
+        ClusterMembershipManager manager = cluster.Init(1);
+        for (int round = 0; round < 50; round++)
+        {
+            Assert.Equal(MM_OK, manager.MMJoin(1, 100, 4, 2, Enough));
+            Assert.Equal(MM_OK, manager.MMLeave());
+            Assert.False(manager.MMIsNodeUp(1), $"still up in round {round}");
+        }
+    }
+
+    [Fact]
     public async Task MMEject_poisons_the_node_which_enters_its_halt_code_and_goes_down_on_all_others()
     {
         await using var cluster = await HeaderCluster.FormedAsync(3);
