@@ -144,8 +144,9 @@ public sealed class UdpTransportTests
         long sent = SendOneByOne(one, 200);
         sent = SendOneByOne(one, 1000);
         await Loopback.Until("all arrived", () => Interlocked.Read(ref arrived) == 1200);
-        Assert.Equal(0, sent);
-        Assert.Equal(0, Volatile.Read(ref allocatedAtEnd) - allocatedAtStart);
+        // Nothing per datagram: an object for each would be 24,000 bytes and more; a collection alone may count 8 KB (see Allocation).
+        Assert.InRange(sent, 0, 8999);
+        Assert.InRange(Volatile.Read(ref allocatedAtEnd) - allocatedAtStart, 0, 8999);
 
         long SendOneByOne(UdpTransport from, int count)
         {
