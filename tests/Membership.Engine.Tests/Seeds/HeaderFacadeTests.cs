@@ -273,6 +273,7 @@ public sealed class HeaderFacadeTests
         NodeHalt halt = await cluster[1].Node!.Halted.WaitAsync(Patience, Cancel);
         Assert.Equal(HaltCode.NoQuorum, halt.Code);
         Assert.Equal((1, 1), (asked[1], asked[2]));
+        cluster[2].MMBlockIfRegroupIsInProgress();
         Assert.Equal(Win32ErrorCodes.ERROR_SUCCESS, cluster[2].MMGetArbitrationWinner(out uint winner));
         Assert.Equal(2u, winner);
     }
