@@ -49,7 +49,7 @@ internal sealed partial class MembershipCore
     private StatusFlags FlagsOf(NodeId node) => node == _self
         ? (_state.IsEmpty ? StatusFlags.StoreEmpty : 0) | (Phase == NodePhase.Leaving ? StatusFlags.Leaving : 0)
           | (_voting ? StatusFlags.Restarted : 0) | (_regroupAllowed ? 0 : StatusFlags.RegroupNotAllowed)
-          | (_forceForm && _activation.IsForming ? StatusFlags.ForceForm : 0)
+          | (_forceForm && _activation.IsForming ? StatusFlags.ForceForm : 0) | (_ownedAtClosing ? StatusFlags.OwnsWitness : 0)
         : Find(node)?.Status?.Flags ?? (_rows.TryGetValue(node, out ConnectivityRow? row) ? row.Flags : 0);
 
     private NodeSet RowOf(NodeId listener)
@@ -60,7 +60,7 @@ internal sealed partial class MembershipCore
     {
         NodeSet nodes = _closed - _ejected;
         _voters = NodeSet.From(nodes.Where(node => (FlagsOf(node) & (StatusFlags.Leaving | StatusFlags.Restarted)) != 0));
-        _cliqueOwner = QuorumOwner(_now);
+        _cliqueOwner = nodes.FirstOrDefault(node => (FlagsOf(node) & StatusFlags.OwnsWitness) != 0);
         _clique = Clique.Heaviest(
             nodes,
             RowOf,
@@ -159,7 +159,7 @@ internal sealed partial class MembershipCore
             return;
         }
         if (!_candidates.Contains(_self) && _ownedUntil > _now && !_arbitrating) GiveUpWitness();
-        bool mine = _clique.Contains(_self) && ActingDecider() == _self;
+        bool mine = _seenDecision is null && _clique.Contains(_self) && ActingDecider() == _self;
         if (mine && (!_arbitrating || _idleArbitration) && _unconfirmedDecision is null) TryDecide();
         if (_stage != RegroupStage.Prune || _decision is not null) return;
         foreach (NodeId node in _clique)
@@ -482,7 +482,7 @@ internal sealed partial class MembershipCore
                 _leaseDirty = true;
             }
             bool leaving = Phase is not (NodePhase.Member or NodePhase.Starting);
-            bool current = !_idleArbitration && !leaving && _stage == RegroupStage.Prune && _arbitrationActivation == _activation && _decision is null;
+            bool current = !_idleArbitration && !leaving && _stage == RegroupStage.Prune && _arbitrationActivation == _activation && _decision is null && _seenDecision is null;
             if (_idleArbitration && !leaving) _acquireNotBefore = _now + _timing.LossPeriod;
             else if (!current)
             {
@@ -544,7 +544,7 @@ internal sealed partial class MembershipCore
         {
             _unconfirmedDecision = null;
             _recordViews = null;
-            if (confirmed && _holdsWitness && ownedUntil > _now && _stage == RegroupStage.Prune && _decision is null)
+            if (confirmed && _holdsWitness && ownedUntil > _now && _stage == RegroupStage.Prune && _decision is null && _seenDecision is null)
             {
                 _ownedUntil = MonotonicTime.Max(_ownedUntil, ownedUntil);
                 if (decision.View.Epoch > _state.HighestEpochPersisted) AcceptDecision(decision);

@@ -84,7 +84,7 @@ internal sealed partial class MembershipCore
         _base = id.IsForming ? null : _inForce ?? _durable.InForce;
         _adoptIncident = false;
         _retransmissions = 0;
-        _lateNodeHeard = false;
+        _lateNodeHeard = _ownedAtClosing = false;
         _heard = _closed = default;
         _rows.Clear();
         _rowsChanged = true;
@@ -186,6 +186,7 @@ internal sealed partial class MembershipCore
         }
         _heard = heard;
         if (_activation.IsForming && FormingMustWait()) return;
+        _ownedAtClosing = _ownedUntil > _now;
         SetStage(RegroupStage.Close);
         foreach (Peer peer in _peerList)
             if (peer.Status is { } status) TakeRows(peer, status);
@@ -308,6 +309,7 @@ internal sealed partial class MembershipCore
 
     private bool _rowsChanged;
     private bool _lateNodeHeard;
+    private bool _ownedAtClosing;
 
     private void Blame(NodeId node)
     {
@@ -477,6 +479,7 @@ internal sealed partial class MembershipCore
         if (_options.StoreLocked) flags |= StatusFlags.StoreLocked;
         if (!_regroupAllowed) flags |= StatusFlags.RegroupNotAllowed;
         if (_forceForm && _activation.IsForming) flags |= StatusFlags.ForceForm;
+        if (_ownedAtClosing) flags |= StatusFlags.OwnsWitness;
         if (!CallbacksDone) flags |= StatusFlags.InCallback;
         if (_stageDone) flags |= StatusFlags.StageDone;
         if (_decision is { } decision && IsDurable(decision.View)) flags |= StatusFlags.Persisted;

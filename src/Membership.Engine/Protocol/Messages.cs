@@ -138,6 +138,9 @@ internal enum StatusFlags : ushort
 
     /// <summary>The sender was started with the operator's order to form whatever the quorum rule says.</summary>
     ForceForm = 512,
+
+    /// <summary>The sender owned the witness when it closed: frozen with its row, so that all find the same decider.</summary>
+    OwnsWitness = 1024,
 }
 
 /// <summary>A node's regroup status: sent on entering a stage, on any change, and every tick.</summary>
