@@ -55,7 +55,7 @@ internal sealed partial class MembershipCore
 
     private bool WantsAcknowledgement(Peer peer)
         => IsMember && Phase == NodePhase.Member && _inForce!.Contains(peer.Node)
-           && _stage is RegroupStage.None or RegroupStage.CleanUp1 or RegroupStage.CleanUp2 or RegroupStage.Stabilised
+           && !IsDeciding
            && (peer.AckedView != InForceId || _now - peer.AckedSentAt > _timing.ClockPeriod / 2);
 
     /// <summary>
@@ -78,7 +78,7 @@ internal sealed partial class MembershipCore
     private void OnMemberTick()
     {
         if (!InRegroup && _now >= _unreachableUntil) _unreachable = default;
-        if (_inForce is not { } view || _stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune) return;
+        if (_inForce is not { } view || IsDeciding) return;
         foreach (ClusterMember member in view.Members)
         {
             if (Find(member.Node) is not { } peer) continue;
@@ -96,8 +96,7 @@ internal sealed partial class MembershipCore
     {
         _silenceCheckAt = MonotonicTime.MaxValue;
         if (_inForce is not { } view || Phase != NodePhase.Member) return;
-        bool installed = _stage is RegroupStage.None or RegroupStage.CleanUp1 or RegroupStage.CleanUp2 or RegroupStage.Stabilised;
-        if (!installed) return;
+        if (IsDeciding) return;
         foreach (ClusterMember member in view.Members)
         {
             if (Find(member.Node) is not { } peer) continue;

@@ -27,7 +27,7 @@ internal sealed partial class MembershipCore
                 _leaveRequest = request;
                 if (_ownedUntil > _now) GiveUpWitness();
                 if (_inForce!.Members.Length == 1) GoDown();
-                else if (_stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune) RaiseAttempt(RegroupCause.Leave);
+                else if (IsDeciding) RaiseAttempt(RegroupCause.Leave);
                 else StartRegroup(RegroupCause.Leave);
                 break;
             default:
@@ -49,7 +49,7 @@ internal sealed partial class MembershipCore
             _effects.CompleteRequest(request, MembershipStatus.Fault, $"without node {node} the rest of {view} would have no quorum");
         else
         {
-            _ejectRequests.Add((request, node, _now));
+            _ejectRequests.Add((request, node));
             _ejected = _ejected.With(node);
             SendEjectPoison(node);
             StartRegroup(RegroupCause.Eject);

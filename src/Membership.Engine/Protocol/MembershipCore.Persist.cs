@@ -92,7 +92,7 @@ internal sealed partial class MembershipCore
     {
         if (_state.InForceId == id) return true;
         if (_state.FindPending(id) is not { } view) return false;
-        if (_stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune && _decision?.View.Id != id) _adoptIncident = true;
+        if (IsDeciding && _decision?.View.Id != id) _adoptIncident = true;
         PutInForce(view);
         return true;
     }

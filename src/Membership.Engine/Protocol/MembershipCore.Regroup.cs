@@ -7,7 +7,7 @@ namespace Membership.Engine.Protocol;
 internal sealed partial class MembershipCore
 {
     private readonly List<RequestId> _regroupRequests = [];
-    private readonly List<(RequestId Request, NodeId Node, MonotonicTime Since)> _ejectRequests = [];
+    private readonly List<(RequestId Request, NodeId Node)> _ejectRequests = [];
 
     private ActivationId _activation;
     private RegroupStage _stage;
@@ -45,7 +45,7 @@ internal sealed partial class MembershipCore
     private void StartRegroup(RegroupCause cause)
     {
         if (Phase is not (NodePhase.Member or NodePhase.Leaving) || _inForce is null || _lingering is not null) return;
-        if (_stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune) return;
+        if (IsDeciding) return;
         EnterActivation(new ActivationId(InForceId.Epoch, _highestAttempt + 1), cause);
     }
 
@@ -63,7 +63,7 @@ internal sealed partial class MembershipCore
 
     private void EnterActivation(ActivationId id, RegroupCause cause)
     {
-        bool wasRegrouping = _stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune;
+        bool wasRegrouping = IsDeciding;
         if (!wasRegrouping)
         {
             _deadlineBase = _now;
@@ -153,7 +153,7 @@ internal sealed partial class MembershipCore
             }
             if (_stage == before && _activation == activation) break;
         }
-        if (_stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune) CheckHaltDeadline();
+        if (IsDeciding) CheckHaltDeadline();
     }
 
     private void WakeAt(MonotonicTime time)
@@ -372,7 +372,7 @@ internal sealed partial class MembershipCore
             }
         }
 
-        bool regrouping = _stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune;
+        bool regrouping = IsDeciding;
         ActivationId current = regrouping || !IsMember ? _activation : new ActivationId(InForceId.Epoch, _highestAttempt);
         if (id > current) EnterActivation(id, RegroupCause.PeerActivated);
         else if (id < current || !regrouping)
@@ -697,7 +697,7 @@ internal sealed partial class MembershipCore
         _startRequest = null;
         foreach (RequestId request in _regroupRequests) _effects.CompleteRequest(request, MembershipStatus.Ok, null);
         _regroupRequests.Clear();
-        foreach (var (request, node, _) in _ejectRequests)
+        foreach (var (request, node) in _ejectRequests)
         {
             bool gone = !Installed!.Contains(node);
             _effects.CompleteRequest(request, gone ? MembershipStatus.Ok : MembershipStatus.Transient, gone ? null : "overtaken by another view change; try again");

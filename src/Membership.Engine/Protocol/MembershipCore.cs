@@ -88,6 +88,9 @@ internal sealed partial class MembershipCore
 
     private bool InRegroup => _stage != RegroupStage.None;
 
+    /// <summary>Stages 1 to 3: who is in the next view is still open, so lease and heartbeats of the present one rest.</summary>
+    private bool IsDeciding => _stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.Prune;
+
     /// <summary>Who owns the witness as far as this node knows, by a claim of the owner itself that has not run out.</summary>
     public NodeId QuorumOwner(MonotonicTime now)
     {
@@ -288,7 +291,7 @@ internal sealed partial class MembershipCore
         if (_startRequest is { } start) _effects.CompleteRequest(start, status, detail);
         if (_leaveRequest is { } leave) _effects.CompleteRequest(leave, MembershipStatus.Ok, null);
         foreach (RequestId request in _regroupRequests) _effects.CompleteRequest(request, status, detail);
-        foreach (var (request, _, _) in _ejectRequests) _effects.CompleteRequest(request, status, detail);
+        foreach (var (request, _) in _ejectRequests) _effects.CompleteRequest(request, status, detail);
         _startRequest = _leaveRequest = null;
         _regroupRequests.Clear();
         _ejectRequests.Clear();
