@@ -27,16 +27,16 @@ internal sealed class DefectiveArbiter(string defect, WitnessFileOptions options
             _inner = new WitnessFileArbiter(options);
         }
         if (defect == "ignores-its-token") await Task.Delay(TimeSpan.FromSeconds(6), CancellationToken.None);
-        return await AnsweredAsync(await _inner.ArbitrateAsync(identity, cancellationToken));
+        return await AnsweredAsync(identity, await _inner.ArbitrateAsync(identity, cancellationToken));
     }
 
     public async ValueTask<WitnessResult> RenewAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
-        => await AnsweredAsync(await _inner.RenewAsync(identity, cancellationToken));
+        => await AnsweredAsync(identity, await _inner.RenewAsync(identity, cancellationToken));
 
     public async ValueTask<WitnessResult> WriteSlotAsync(ArbiterIdentity identity, ImmutableArray<Membership.Engine.ClusterView> slot, CancellationToken cancellationToken)
     {
         if (defect == "forgets-what-it-wrote") slot = [];
-        return await AnsweredAsync(await _inner.WriteSlotAsync(identity, slot, cancellationToken));
+        return await AnsweredAsync(identity, await _inner.WriteSlotAsync(identity, slot, cancellationToken));
     }
 
     public ValueTask ReleaseAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
@@ -44,12 +44,12 @@ internal sealed class DefectiveArbiter(string defect, WitnessFileOptions options
 
     public ValueTask DisposeAsync() => _inner.DisposeAsync();
 
-    /// <summary>A backend that takes its time to answer, and an arbiter that counts from the answer instead of from its question.</summary>
-    private async Task<WitnessResult> AnsweredAsync(WitnessResult result)
+    /// <summary>A backend that takes its time to answer node 1, and an arbiter that counts from the answer instead of from its question.</summary>
+    private async Task<WitnessResult> AnsweredAsync(ArbiterIdentity identity, WitnessResult result)
     {
         if (result.Outcome != WitnessOutcome.Success) return result;
         if (defect == "believes-for-ever") return result with { OwnedFor = TimeSpan.FromHours(1) };
-        if (defect != "counts-from-after-the-call") return result;
+        if (defect != "counts-from-after-the-call" || identity.Node.Value != 1) return result;
         await Task.Delay(Answer, CancellationToken.None);
         return result with { OwnedFor = result.OwnedFor + Answer };
     }

@@ -8,7 +8,8 @@ using Microsoft.Extensions.Hosting;
 namespace Membership.Provider;
 
 /// <summary>Completes a registration made by <c>AddRegroupMembership</c>.</summary>
-public sealed class RegroupMembershipBuilder
+/// <remarks>Arbiters add their own <c>Use...</c> extension methods; <see cref="ArbiterRegistrationExtensions.UseArbiter"/> takes one of your own.</remarks>
+public sealed class RegroupMembershipBuilder : IMembershipBuilder
 {
     internal RegroupMembershipBuilder(IServiceCollection services) => Services = services;
 
@@ -31,16 +32,6 @@ public sealed class RegroupMembershipBuilder
     {
         ArgumentNullException.ThrowIfNull(configure);
         Services.Configure<RegroupMembershipOptions>(options => configure(options.WitnessFile));
-        return this;
-    }
-
-    /// <summary>Uses an arbiter of one's own; it wins over a configured witness file.</summary>
-    /// <param name="create">Makes it, once, when the node is made; the node disposes of it.</param>
-    /// <returns>This builder.</returns>
-    public RegroupMembershipBuilder UseArbiter(Func<IServiceProvider, IQuorumArbiter> create)
-    {
-        ArgumentNullException.ThrowIfNull(create);
-        Services.Replace(ServiceDescriptor.Singleton(new ArbiterRegistration(create)));
         return this;
     }
 

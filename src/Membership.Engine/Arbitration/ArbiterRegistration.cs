@@ -1,0 +1,35 @@
+// How an arbiter's own project registers itself with a host without knowing the host's side: the registration, and the
+// little that a builder must offer. A later registration replaces an earlier one.
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Membership.Engine.Arbitration;
+
+/// <summary>What completes a registration of membership with a host; <c>AddRegroupMembership</c> returns one.</summary>
+public interface IMembershipBuilder
+{
+    /// <summary>The services being registered.</summary>
+    IServiceCollection Services { get; }
+}
+
+/// <summary>Which arbiter a host registered; a singleton, absent when there is none.</summary>
+/// <param name="Create">Makes the arbiter, once, when the node is made; the node disposes of it.</param>
+public sealed record ArbiterRegistration(Func<IServiceProvider, IQuorumArbiter> Create);
+
+/// <summary>Registers arbiters.</summary>
+public static class ArbiterRegistrationExtensions
+{
+    /// <summary>Uses an arbiter; it wins over a configured witness file and over an arbiter registered before.</summary>
+    /// <typeparam name="TBuilder">The builder's own type, so that calls can go on.</typeparam>
+    /// <param name="builder">The builder.</param>
+    /// <param name="create">Makes it, once, when the node is made; the node disposes of it.</param>
+    /// <returns>The builder.</returns>
+    public static TBuilder UseArbiter<TBuilder>(this TBuilder builder, Func<IServiceProvider, IQuorumArbiter> create)
+        where TBuilder : IMembershipBuilder
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(create);
+        builder.Services.Replace(ServiceDescriptor.Singleton(new ArbiterRegistration(create)));
+        return builder;
+    }
+}
