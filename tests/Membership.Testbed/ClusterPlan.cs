@@ -1,0 +1,60 @@
+// What a cluster of the testbed looks like: how many nodes, on which clock, with which witness.
+using System.Text.Json.Nodes;
+
+namespace Membership.Testbed;
+
+/// <summary>The plan of a cluster.</summary>
+public sealed record ClusterPlan
+{
+    /// <summary>How many nodes.</summary>
+    public required int Nodes { get; init; }
+
+    /// <summary>The tick T; with S = 4 and R = 2, L is eight of it. Default 125 ms, so that L is 1 s: well above the pauses of a loaded machine.</summary>
+    public TimeSpan ClockPeriod { get; init; } = TimeSpan.FromMilliseconds(125);
+
+    /// <summary>The loss period and length of a lease.</summary>
+    public TimeSpan LossPeriod => ClockPeriod * 8;
+
+    /// <summary>How long a regroup tries to win the witness; also part of the time after which a side without quorum halts. Default 3 s.</summary>
+    public TimeSpan ArbitrationTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>The witness; default none.</summary>
+    public WitnessBackend Witness { get; init; } = WitnessBackend.None;
+
+    /// <summary>The configuration of every node.</summary>
+    /// <param name="directory">Where nodes keep their stores.</param>
+    internal JsonObject ToConfiguration(string directory)
+    {
+        var membership = new JsonObject
+        {
+            ["ClusterId"] = "testbed",
+            ["AllowPlainText"] = false,
+            ["Keys"] = new JsonArray("dGVzdGJlZC10ZXN0YmVkLXRlc3RiZWQtdGVzdGJlZCE="),
+            ["StoreDirectory"] = Path.Combine(directory, "node"),
+            ["Bootstrap"] = Witness == WitnessBackend.None,
+            ["AllowTwoNodesWithoutTieBreaker"] = Nodes == 2,
+            [nameof(ArbitrationTimeout)] = ArbitrationTimeout.ToString("c"),
+            ["LeaveTimeout"] = "00:00:03",
+            ["JoinTimeout"] = "00:00:10",
+            ["Timing"] = new JsonObject { [nameof(ClockPeriod)] = ClockPeriod.ToString("c"), ["SendRate"] = 4, ["ReceiveRate"] = 2 },
+            [nameof(Nodes)] = new JsonArray([.. Enumerable.Range(1, Nodes).Select(static node => new JsonObject { ["Number"] = node, ["Endpoints"] = new JsonArray($"{BridgedNetwork.AddressOf(node)}:7400") })]),
+        };
+        if (Witness == WitnessBackend.File)
+            membership["WitnessFile"] = new JsonObject { ["Directory"] = Path.Combine(directory, "witness"), ["OwnershipPeriod"] = "00:00:01.5", ["RenewInterval"] = "00:00:00.5" };
+        return new JsonObject
+        {
+            ["RegroupMembership"] = membership,
+            ["Logging"] = new JsonObject { ["LogLevel"] = new JsonObject { ["Default"] = "Warning", ["Membership"] = "Information" } },
+        };
+    }
+}
+
+/// <summary>What breaks ties.</summary>
+public enum WitnessBackend
+{
+    /// <summary>Nothing: an even split stops both halves.</summary>
+    None,
+
+    /// <summary>Files in a directory that all nodes of the machine share: no cut of the network gets in the way.</summary>
+    File,
+}
