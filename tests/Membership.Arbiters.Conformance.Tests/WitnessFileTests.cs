@@ -7,7 +7,13 @@ namespace Membership.Arbiters.Conformance.Tests;
 public sealed class WitnessFileConformanceTests : ArbiterConformance<WitnessFiles>;
 
 [Trait("Category", "Arbiters")]
-public sealed class WitnessFileContentionTests : ContentionConformance<ShortWitnessFiles>;
+public sealed class WitnessFileTakeoverTests : TakeoverConformance<WitnessFiles>;
+
+[Trait("Category", "Arbiters")]
+public sealed class WitnessFileRaceTests : RaceConformance<WitnessFiles>;
+
+[Trait("Category", "Arbiters")]
+public sealed class WitnessFileCrowdTests : CrowdConformance<ShortWitnessFiles>;
 
 /// <summary>Short periods, so that a crowd has many owners in its time.</summary>
 public sealed class ShortWitnessFiles : WitnessFiles

@@ -1,5 +1,5 @@
-// What every arbiter must do on its real backend when the backend is well and the contenders are not: alive, killed, stopped,
-// resumed, cancelled, of another cluster, or set up wrongly.
+// What every arbiter must answer on its real backend: alive owners keep it, what is given up is free, records stay, tokens are
+// obeyed, and strangers and wrong set-ups are refused in words.
 using System.Diagnostics;
 using Membership.Engine;
 using Membership.Engine.Arbitration;
@@ -9,26 +9,10 @@ namespace Membership.Arbiters.Conformance;
 
 /// <summary>Derive a public class per backend; its test project's executable must run <see cref="ContenderProgram"/>.</summary>
 /// <typeparam name="TBackend">Makes and stops the real thing.</typeparam>
-public abstract class ArbiterConformance<TBackend> : IAsyncLifetime
+public abstract class ArbiterConformance<TBackend> : ConformanceCase<TBackend>
     where TBackend : ArbiterBackend, new()
 {
-    /// <summary>What a loaded machine may add to any bound.</summary>
-    protected static readonly TimeSpan Tolerance = TimeSpan.FromSeconds(2);
-
-    protected TBackend Backend { get; } = new();
-
-    protected Contenders Contenders { get; } = new();
-
     private static ArbiterIdentity First => new(ArbiterBackend.ClusterId, new NodeId(1), new Incarnation(1));
-
-    public async ValueTask InitializeAsync() => await Backend.StartAsync();
-
-    public async ValueTask DisposeAsync()
-    {
-        Contenders.Dispose();
-        await Backend.DisposeAsync();
-        GC.SuppressFinalize(this);
-    }
 
     [Fact]
     public async Task An_owner_that_renews_keeps_it_and_challengers_hear_that_they_lost()
@@ -41,51 +25,6 @@ public abstract class ArbiterConformance<TBackend> : IAsyncLifetime
         Assert.StartsWith("Lost", await second.AnswerAsync(), StringComparison.Ordinal);
         Assert.Equal("yes", await owner.AskAsync("owned"));
         AssertSafeAndInTime();
-    }
-
-    [Fact]
-    public async Task A_killed_owner_is_left_alone_for_its_period_and_replaced_within_the_bound()
-    {
-        ContenderProcess owner = await OwnerAsync(), challenger = await Contenders.StartAsync(Backend.Arguments);
-        await owner.AskAsync("rest");
-        Assert.StartsWith("Success", await owner.AskAsync("arbitrate 5000"), StringComparison.Ordinal);
-        owner.Kill();
-        var sinceKilled = Stopwatch.StartNew();
-        Assert.Null(await challenger.WinAsync(Backend.TakeoverBound + Tolerance));
-        TimeSpan taken = sinceKilled.Elapsed;
-        TestContext.Current.TestOutputHelper?.WriteLine($"replaced {taken.TotalSeconds:0.00} s after the kill; bound {Backend.TakeoverBound.TotalSeconds:0.00} s");
-        AssertSafeAndInTime();
-    }
-
-    [Fact]
-    public async Task A_stopped_owner_is_replaced_and_knows_when_it_goes_on_that_it_has_lost()
-    {
-        ContenderProcess owner = await OwnerAsync(), challenger = await Contenders.StartAsync(Backend.Arguments);
-        owner.Freeze();
-        Assert.Null(await challenger.WinAsync(Backend.FrozenTakeoverBound + Tolerance));
-        await challenger.AskAsync("keep");
-        owner.Tell("owned");
-        owner.Thaw();
-        Assert.Equal("no", await owner.AnswerAsync());
-        await owner.AskAsync("rest");
-        Assert.NotEqual("Success", await owner.AskAsync("renew"));
-        Assert.NotEqual("Success", await owner.AskAsync("slot 99"));
-        Assert.Equal("yes", await challenger.AskAsync("owned"));
-        Assert.Equal("Success", await challenger.AskAsync("slot 5"));
-        Contenders.ReadLog().AssertNeverTwoOwners();
-    }
-
-    [Fact]
-    public async Task An_owner_that_was_stopped_and_not_replaced_does_not_believe_before_it_has_asked_again()
-    {
-        ContenderProcess owner = await OwnerAsync();
-        await owner.AskAsync("rest");
-        owner.Freeze();
-        await Task.Delay(Backend.OwnershipPeriod * 1.1, TestContext.Current.CancellationToken);
-        owner.Tell("owned");
-        owner.Thaw();
-        Assert.Equal("no", await owner.AnswerAsync());
-        Assert.Null(await owner.WinAsync(Backend.TakeoverBound + Tolerance));
     }
 
     [Fact]
@@ -113,18 +52,6 @@ public abstract class ArbiterConformance<TBackend> : IAsyncLifetime
         Assert.Equal("Success", await next.AskAsync("slot 3"));
         await next.AskAsync("release");
         Assert.StartsWith("Success 9 ", await owner.AskAsync("arbitrate 20000"), StringComparison.Ordinal);
-        AssertSafeAndInTime();
-    }
-
-    [Fact]
-    public async Task A_new_life_of_the_owner_waits_like_anybody_else()
-    {
-        ContenderProcess owner = await OwnerAsync();
-        Assert.Equal("Success", await owner.AskAsync("slot 6"));
-        owner.Kill();
-        ContenderProcess young = await Contenders.StartAsync(Backend.Arguments, node: 1, incarnation: 2);
-        Assert.Null(await young.WinAsync(Backend.TakeoverBound + Tolerance));
-        Assert.StartsWith("Success 6 ", await young.AskAsync("arbitrate 5000"), StringComparison.Ordinal);
         AssertSafeAndInTime();
     }
 
@@ -168,22 +95,5 @@ public abstract class ArbiterConformance<TBackend> : IAsyncLifetime
             foreach (string word in setup.Words)
                 Assert.True(trouble.Contains(word, StringComparison.OrdinalIgnoreCase), $"{setup.What}: '{word}' is not in \"{trouble}\".");
         }
-    }
-
-    /// <summary>A contender that has won and renews.</summary>
-    protected async Task<ContenderProcess> OwnerAsync(IEnumerable<string>? arguments = null)
-    {
-        ContenderProcess owner = await Contenders.StartAsync(arguments ?? Backend.Arguments);
-        Assert.StartsWith("Success", await owner.AskAsync("arbitrate 20000"), StringComparison.Ordinal);
-        Assert.Equal("keeping", await owner.AskAsync("keep"));
-        return owner;
-    }
-
-    protected void AssertSafeAndInTime()
-    {
-        OwnershipLog log = Contenders.ReadLog();
-        log.AssertNeverTwoOwners();
-        log.AssertNothingConfirmedIsForgotten();
-        log.AssertCallsCameBackInTime(Tolerance);
     }
 }
