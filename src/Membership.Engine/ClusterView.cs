@@ -34,9 +34,12 @@ public sealed class ClusterView : IEquatable<ClusterView>
     /// <param name="master">The master elected over it, or none.</param>
     /// <param name="viceMaster">The vice-master elected over it, or none.</param>
     /// <param name="quorumOwner">Who owned the witness when the view was decided, as far as was known; not part of the identity.</param>
-    /// <exception cref="ArgumentException">No members, a repeated or invalid number, or a negative weight.</exception>
+    /// <param name="disqualified">Members that may hold no role; numbers that are no members are left out.</param>
+    /// <param name="formerMaster">The member that hands the mastership over, or none; then there is no master.</param>
+    /// <exception cref="ArgumentException">No members, a repeated or invalid number, a negative weight, or a master beside a former master.</exception>
     public ClusterView(
-        Epoch epoch, IEnumerable<ClusterMember> members, QuorumRule rule, ClusterTiming timing, NodeId master = default, NodeId viceMaster = default, NodeId quorumOwner = default)
+        Epoch epoch, IEnumerable<ClusterMember> members, QuorumRule rule, ClusterTiming timing, NodeId master = default, NodeId viceMaster = default,
+        NodeId quorumOwner = default, NodeSet disqualified = default, NodeId formerMaster = default)
     {
         ArgumentNullException.ThrowIfNull(members);
         Epoch = epoch;
@@ -58,6 +61,10 @@ public sealed class ClusterView : IEquatable<ClusterView>
             TotalVotes += member.Votes;
         }
         Nodes = nodes;
+        Disqualified = disqualified & nodes;
+        FormerMaster = formerMaster;
+        if (formerMaster.IsValid && master.IsValid)
+            throw new ArgumentException($"Node {master} cannot be master while node {formerMaster} hands over.", nameof(formerMaster));
         Id = new ViewId(epoch, ComputeHash());
     }
 
@@ -90,6 +97,19 @@ public sealed class ClusterView : IEquatable<ClusterView>
 
     /// <summary>The vice-master elected over this view, or none.</summary>
     public NodeId ViceMaster { get; }
+
+    /// <summary>Members that may hold no role: disqualified by option or by request.</summary>
+    /// <remarks>The change-notification guide's administrative attribute of a node.</remarks>
+    public NodeSet Disqualified { get; }
+
+    /// <summary>
+    /// The member that hands the mastership over, or none. While it is named there is no master: the next view elects one, and comes only
+    /// when this node's master-only work has stopped. No change notifications belong to such a view; the next one's tell the whole change.
+    /// </summary>
+    public NodeId FormerMaster { get; }
+
+    /// <summary>Whether this is the step between a demotion and the election that follows it.</summary>
+    public bool IsHandover => FormerMaster.IsValid;
 
     /// <summary>Who owned the witness when the view was decided, as far as the decider knew; not part of the identity.</summary>
     public NodeId QuorumOwner { get; }
@@ -161,6 +181,8 @@ public sealed class ClusterView : IEquatable<ClusterView>
         Mix(Timing.ClockPeriod.Ticks);
         Mix((long)Timing.SendRate << 32 | (uint)Timing.ReceiveRate);
         Mix((long)Master.Value << 32 | (uint)ViceMaster.Value);
+        Mix(FormerMaster.Value);
+        foreach (NodeId node in Disqualified) Mix(node.Value);
         foreach (ClusterMember member in Members)
         {
             Mix((long)member.Node.Value << 32 | (uint)member.Votes);

@@ -22,6 +22,15 @@ public enum MembershipStatus
 
     /// <summary><c>MM_NOTMEMBER</c>: only a member can do this.</summary>
     NotMember = 5,
+
+    /// <summary>Only the master can do this: this node is not it.</summary>
+    NotMaster = 6,
+
+    /// <summary>Nobody could take over: there is no other qualified member.</summary>
+    Cancelled = 7,
+
+    /// <summary>What is known may not be the present state (the cluster is stale): ask again. <c>CMM_EAGAIN</c>.</summary>
+    Again = 8,
 }
 
 /// <summary>Why a node halts: it must stop serving now and its process should end.</summary>

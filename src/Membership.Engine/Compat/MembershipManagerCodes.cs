@@ -92,6 +92,7 @@ public static class MembershipStatusMapping
         MembershipStatus.Fault => Win32ErrorCodes.ERROR_INVALID_PARAMETER,
         MembershipStatus.Already => Win32ErrorCodes.ERROR_CLUSTER_NODE_ALREADY_MEMBER,
         MembershipStatus.NotMember => Win32ErrorCodes.ERROR_CLUSTER_NODE_NOT_MEMBER,
+        MembershipStatus.Again => Win32ErrorCodes.ERROR_RETRY,
         _ => Win32ErrorCodes.ERROR_INTERNAL_ERROR,
     };
 

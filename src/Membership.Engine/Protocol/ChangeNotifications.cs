@@ -9,7 +9,7 @@ namespace Membership.Engine.Protocol;
 /// <param name="Disqualified">Members that may hold no role.</param>
 internal readonly record struct ClusterRoles(NodeSet Members, NodeId Master, NodeId ViceMaster, NodeSet Disqualified)
 {
-    public static ClusterRoles Of(ClusterView? view) => view is null ? default : new ClusterRoles(view.Nodes, view.Master, view.ViceMaster, default);
+    public static ClusterRoles Of(ClusterView? view) => view is null ? default : new ClusterRoles(view.Nodes, view.Master, view.ViceMaster, view.Disqualified);
 }
 
 internal static class ChangeNotifications

@@ -44,6 +44,9 @@ internal enum CallbackKind
     NodeUp,
 
     JoinFailed,
+
+    /// <summary>View = the view that demotes this node, the former master: returns when its master-only work has stopped.</summary>
+    HandOverMastership,
 }
 
 /// <summary>A callback to the host. The core waits for <c>CallbackCompleted(Id)</c> before it goes on with the incident.</summary>
@@ -117,6 +120,9 @@ internal interface IProtocolEffects
 
     /// <summary>A view is installed: in force and its callbacks are done.</summary>
     void ViewInstalled(ClusterView view, ActivationId activation);
+
+    /// <summary>A change notification, in order of occurrence; <paramref name="view"/> is the view in force that it belongs to.</summary>
+    void Notify(ClusterChangeNotification change, ViewId view);
 
     /// <summary>Asks the runtime to look whether the dead node's own kernel refuses its port (only with CrashEvidence on).</summary>
     void ProbeCrashEvidence(NodeId node, Incarnation incarnation);

@@ -56,7 +56,7 @@ internal sealed partial class MembershipCore
             var (_, node, deadline) = _admissions[i];
             if (_now < deadline) continue;
             EndAdmission(i, MembershipStatus.Timeout, $"node {node} did not become a member in time");
-            if (_join is not { } join || join.Joiner.Node != node) continue;
+            if (_join is not { Joiner: { } joiner } join || joiner.Node != node) continue;
             if (join.View is null) AbandonJoin();
             else StartRegroup(RegroupCause.JoinAborted);
             return;

@@ -49,7 +49,7 @@ internal sealed partial class MembershipCore
     private StatusFlags FlagsOf(NodeId node) => node == _self
         ? (_state.IsEmpty ? StatusFlags.StoreEmpty : 0) | (Phase == NodePhase.Leaving ? StatusFlags.Leaving : 0)
           | (_voting ? StatusFlags.Restarted : 0) | (_regroupAllowed ? 0 : StatusFlags.RegroupNotAllowed)
-          | (_forceForm && _activation.IsForming ? StatusFlags.ForceForm : 0) | (_ownedAtClosing ? StatusFlags.OwnsWitness : 0)
+          | (_forceForm && _activation.IsForming ? StatusFlags.ForceForm : 0) | (_options.Qualified ? 0 : StatusFlags.Disqualified) | (_ownedAtClosing ? StatusFlags.OwnsWitness : 0)
         : Find(node)?.Status?.Flags ?? (_rows.TryGetValue(node, out ConnectivityRow? row) ? row.Flags : 0);
 
     private NodeSet RowOf(NodeId listener)
@@ -405,9 +405,11 @@ internal sealed partial class MembershipCore
             if (!Defect(PlantedDefects.JoinSkipsJoinerLeaseWait)) removed |= view.Nodes;
         }
         var epoch = new Epoch(highest.Value + (force ? 1L << 32 : 1));
-        var (master, viceMaster) = RoleElection.Elect(current.Master, current.ViceMaster, members);
+        NodeSet disqualified = DisqualifiedAmong(current, members);
+        ElectedRoles roles = RoleElection.Next(current, members, disqualified, handedOver: _activation.IsForming);
         var next = new ClusterView(
-            epoch, members.Select(node => MemberEntry(node, current)), current.Rule, current.Timing, master, viceMaster, QuorumOwner(_now));
+            epoch, members.Select(node => MemberEntry(node, current)), current.Rule, current.Timing, roles.Master, roles.ViceMaster, QuorumOwner(_now),
+            disqualified, roles.FormerMaster);
         var decision = new Decision(_self, _state.Incarnation, next, voters, removed - members);
         if (force) Log($"formed by force, by order of the operator at node {_self}: {next}");
         if (!witnessVote || Defect(PlantedDefects.RecordNotConfirmed))

@@ -29,6 +29,7 @@ internal sealed partial class MembershipCore
             if (view != ViewId.None) _claimedUntil = MonotonicTime.Max(_claimedUntil, _ownedUntil);
         }
         if (peer.HeardSequence != 0 && _now - peer.LastHeard < _timing.LossPeriod) flags |= HeaderFlags.Hears;
+        if (_inForce is { } serving && serving.Master == _self && Lease.ValidUntil > _now) flags |= HeaderFlags.Master;
         header.Flags = flags;
         if ((flags & HeaderFlags.AckRequested) != 0) peer.LastRequestAt = _now;
         if ((flags & HeaderFlags.AckRequested) != 0 || body is StatusMessage)
@@ -143,6 +144,7 @@ internal sealed partial class MembershipCore
         peer.LastHeard = _now;
         if (header.InForce != ViewId.None) _lastMemberHeardAt = _now;
         if ((uint)path < (uint)peer.LastHeardOnPath.Length) peer.LastHeardOnPath[path] = _now;
+        TakeFrame(in header, peer);
         if (header.Sequence >= peer.HeardSequence) peer.HeardView = header.InForce;
         peer.HeardSequence = Math.Max(peer.HeardSequence, header.Sequence);
         peer.UnansweredSince = MonotonicTime.MaxValue;
@@ -162,6 +164,7 @@ internal sealed partial class MembershipCore
         else if (header.InForce != InForceId && header.InForce != ViewId.None && IsMember)
         {
             Log($"node {peer.Node} holds another view of epoch {header.InForce.Epoch}: two clusters were formed");
+            _secondMasterUntil = _now + _options.StaleAfter;
             return DropReason.NotMember;
         }
 
@@ -296,6 +299,7 @@ internal sealed partial class MembershipCore
             case JoinPrepareMessage prepare: return OnJoinPrepare(in header, peer, prepare);
             case JoinPreparedMessage prepared: return OnJoinPrepared(peer, prepared);
             case JoinFailedMessage failed: return OnJoinFailed(peer, failed);
+            case RoleChangeMessage change: return OnRoleChange(in header, peer, change);
             case PoisonAcknowledgedMessage acknowledged: return OnPoisonAcknowledged(peer, acknowledged);
             default: return DropReason.UnexpectedKind;
         }

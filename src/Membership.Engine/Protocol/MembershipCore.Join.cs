@@ -19,14 +19,17 @@ internal sealed partial class MembershipCore
     private long _joinId;
 
     /// <summary>The coordinator's book about the join it runs.</summary>
-    private sealed class CoordinatedJoin(long id, Peer joiner, Incarnation life, ClusterView current, MonotonicTime since)
+    private sealed class CoordinatedJoin(long id, Peer? joiner, Incarnation life, ClusterView current, MonotonicTime since)
     {
         public readonly long Id = id;
-        public readonly Peer Joiner = joiner;
+
+        /// <summary>Null for a change of roles: a view change with the same members.</summary>
+        public readonly Peer? Joiner = joiner;
         public readonly Incarnation Life = life;
         public readonly ClusterView Current = current;
         public readonly MonotonicTime Since = since;
         public long StoreId;
+        public bool Disqualified;
         public NodeSet Ready;
         public ClusterView? View;
         public NodeSet Prepared;
@@ -82,7 +85,7 @@ internal sealed partial class MembershipCore
     {
         if (Phase != NodePhase.Starting) return;
         var petition = new PetitionMessage(
-            ProtocolVersion, _configurationHash, _state.StoreId, _options.StoreLocked, _state.IsEmpty, _durable.InForceId, HighestSeen);
+            ProtocolVersion, _configurationHash, _state.StoreId, _options.StoreLocked, _state.IsEmpty, _durable.InForceId, HighestSeen, !_options.Qualified);
         foreach (Peer peer in _peerList) Send(peer, petition);
     }
 
@@ -186,9 +189,9 @@ internal sealed partial class MembershipCore
         }
         if (petition.StoredInForce.Epoch > view.Epoch && _state.FindPending(petition.StoredInForce) is null && _state.InForceId != petition.StoredInForce)
             return Refuse(peer, $"its store holds epoch {petition.StoredInForce.Epoch} in force, newer than the cluster's {view.Epoch}: this cluster was formed without it");
-        if (view.Coordinator != _self || InRegroup || _join is not null || _writing is not null || _awaitJoinInstall || !IsAdmitted(peer.Node))
+        if (view.Coordinator != _self || InRegroup || _join is not null || _writing is not null || _awaitJoinInstall || view.IsHandover || !IsAdmitted(peer.Node))
         {
-            if (_join?.Joiner == peer && _join.Life == peer.Incarnation) return DropReason.None;
+            if (_join is { Joiner: { } joining } && joining == peer && _join.Life == peer.Incarnation) return DropReason.None;
             Send(peer, new PetitionReplyMessage(view.Coordinator != _self ? MembershipStatus.Ok : MembershipStatus.Transient, view.Coordinator, Incarnation.None, ""));
             return DropReason.None;
         }
@@ -198,7 +201,7 @@ internal sealed partial class MembershipCore
             return DropReason.None;
         }
         _joinId = Math.Max(_joinId, _now.Ticks);
-        _join = new CoordinatedJoin(++_joinId, peer, peer.Incarnation, view, _now) { StoreId = petition.StoreId };
+        _join = new CoordinatedJoin(++_joinId, peer, peer.Incarnation, view, _now) { StoreId = petition.StoreId, Disqualified = petition.Disqualified };
         Log($"join of {peer.Node} begins");
         SendJoinStart();
         return DropReason.None;
@@ -214,8 +217,9 @@ internal sealed partial class MembershipCore
     private void SendJoinStart()
     {
         CoordinatedJoin join = _join!;
-        var start = new JoinStartMessage(join.Id, join.Joiner.Node, join.Life, join.Current);
-        foreach (NodeId node in join.Current.Nodes.With(join.Joiner.Node))
+        NodeId joiner = join.Joiner!.Node;
+        var start = new JoinStartMessage(join.Id, joiner, join.Life, join.Current);
+        foreach (NodeId node in join.Current.Nodes.With(joiner))
             if (Find(node) is { } peer && !join.Ready.Contains(node)) Send(peer, start, peer == join.Joiner ? HeaderFlags.AckRequested : HeaderFlags.None);
     }
 
@@ -299,7 +303,15 @@ internal sealed partial class MembershipCore
             if (_own!.Id != prepare.JoinId || _own.Coordinator != peer || !prepare.View.Contains(_self, _state.Incarnation)) return DropReason.StaleActivation;
         }
         else if (!IsMember || InRegroup || header.InForce != InForceId || prepare.Base.Id != InForceId || peer.Node != _inForce!.Coordinator) return DropReason.StaleActivation;
-        if (prepare.View.Epoch <= _state.HighestEpochPersisted || HoldsNewerPending(prepare.Base.Epoch)) return DropReason.StaleActivation;
+        // The election waits for the former master's work to stop.
+        if (prepare.Base.FormerMaster == _self && _finishedView != InForceId) return DropReason.StaleActivation;
+        if (prepare.View.Epoch <= _state.HighestEpochPersisted || HoldsNewerPending(prepare.Base.Epoch))
+        {
+            // A join asks for this first; what a change of roles runs into is settled by a regroup.
+            if (prepare.View.Nodes == prepare.Base.Nodes) StartRegroup(RegroupCause.JoinAborted);
+            return DropReason.StaleActivation;
+        }
+        if (Phase == NodePhase.Joining) _joinBase = prepare.Base;
         _prepareReply = (prepare.JoinId, id, peer);
         AddPending(prepare.View);
         return DropReason.None;
@@ -358,6 +370,7 @@ internal sealed partial class MembershipCore
         {
             _finishJoinInstall = false;
             FinishInstall();
+            AttendRoleRequests();
         }
     }
 
@@ -366,26 +379,28 @@ internal sealed partial class MembershipCore
 
     private void EvaluateCoordinatedJoin(CoordinatedJoin join)
     {
-        bool lost = join.Joiner.Incarnation != join.Life || _now - MonotonicTime.Max(join.Joiner.LastHeard, join.Since) > _timing.LossPeriod;
+        Peer? joiner = join.Joiner;
+        bool lost = joiner is not null && (joiner.Incarnation != join.Life || _now - MonotonicTime.Max(joiner.LastHeard, join.Since) > _timing.LossPeriod);
         // One pair that cannot hear each other must not keep the only join slot for long.
         bool stale = join.View is null && _now - join.Since > 4 * _timing.LossPeriod;
         if (lost || stale || _now - join.Since > _options.JoinTimeout)
         {
-            Log($"join of {join.Joiner.Node} abandoned");
+            Log(joiner is null ? "role change abandoned" : $"join of {joiner.Node} abandoned");
             if (join.View is not null) StartRegroup(RegroupCause.JoinAborted);
             else AbandonJoin();
             return;
         }
         if (join.View is null)
         {
-            if (Confirmed(join.Joiner, join.Since)) join.Ready = join.Ready.With(_self);
-            NodeSet all = join.Current.Nodes.With(join.Joiner.Node);
+            if (Confirmed(joiner!, join.Since)) join.Ready = join.Ready.With(_self);
+            NodeSet all = join.Current.Nodes.With(joiner!.Node);
             if (join.Ready == all)
             {
-                var (master, viceMaster) = RoleElection.Elect(join.Current.Master, join.Current.ViceMaster, all);
-                var entry = new ClusterMember(join.Joiner.Node, join.Life, join.Joiner.Votes, join.StoreId);
+                NodeSet disqualified = join.Disqualified ? join.Current.Disqualified.With(joiner.Node) : join.Current.Disqualified;
+                ElectedRoles roles = RoleElection.Next(join.Current, all, disqualified, handedOver: false);
+                var entry = new ClusterMember(joiner.Node, join.Life, joiner.Votes, join.StoreId);
                 join.View = new ClusterView(
-                    HighestSeen.Next, join.Current.Members.Append(entry), join.Current.Rule, join.Current.Timing, master, viceMaster, QuorumOwner(_now));
+                    HighestSeen.Next, join.Current.Members.Append(entry), join.Current.Rule, join.Current.Timing, roles.Master, roles.ViceMaster, QuorumOwner(_now), disqualified);
                 AddPending(join.View);
                 SendJoinPrepare(join);
             }
@@ -393,7 +408,7 @@ internal sealed partial class MembershipCore
             {
                 _joinSentAt = _now;
                 SendJoinStart();
-                if (!join.Ready.Contains(_self)) Ping(join.Joiner);
+                if (!join.Ready.Contains(_self)) Ping(joiner);
             }
             return;
         }
@@ -418,7 +433,7 @@ internal sealed partial class MembershipCore
     /// <summary>A regroup in between aborts a join with Transient.</summary>
     private void AbandonJoin()
     {
-        if (_join is { } join) Send(join.Joiner, new JoinFailedMessage(join.Id, MembershipStatus.Transient));
+        if (_join is { Joiner: { } joiner } join) Send(joiner, new JoinFailedMessage(join.Id, MembershipStatus.Transient));
         _join = null;
         _observed = null;
         _prepareReply = null;

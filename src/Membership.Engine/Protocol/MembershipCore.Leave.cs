@@ -111,6 +111,7 @@ internal sealed partial class MembershipCore
         _regroupAllowed = true;
         _nextTick = MonotonicTime.MaxValue;
         ResetDecision();
+        ForgetChanges();
         if (_ownedUntil > _now) GiveUpWitness();
         Log("left");
         CompleteAll(MembershipStatus.Transient, "this node left");

@@ -22,6 +22,7 @@ internal sealed partial class MembershipCore
     private void BeginNewLife(Incarnation incarnation)
     {
         _state = _state with { Incarnation = incarnation };
+        ForgetChanges();
         SaveState();
     }
 
@@ -101,6 +102,7 @@ internal sealed partial class MembershipCore
     {
         if (_state.InForce is { } current && current.Epoch >= view.Epoch) return;
         See(view.Epoch);
+        RecordChanges(view);
         _state = _state.WithInForce(view);
         SaveState();
     }

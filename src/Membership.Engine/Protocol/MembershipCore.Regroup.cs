@@ -480,6 +480,7 @@ internal sealed partial class MembershipCore
         if (!_regroupAllowed) flags |= StatusFlags.RegroupNotAllowed;
         if (_forceForm && _activation.IsForming) flags |= StatusFlags.ForceForm;
         if (_ownedAtClosing) flags |= StatusFlags.OwnsWitness;
+        if (!_options.Qualified) flags |= StatusFlags.Disqualified;
         if (!CallbacksDone) flags |= StatusFlags.InCallback;
         if (_stageDone) flags |= StatusFlags.StageDone;
         if (_decision is { } decision && IsDurable(decision.View)) flags |= StatusFlags.Persisted;
@@ -540,6 +541,7 @@ internal sealed partial class MembershipCore
             // It was in this view before us: what it sent then is acknowledged from here on.
             (peer.AckableView, peer.AckableSequence, peer.LastAcked) = (view.Id, peer.HeardSequence, _now);
         }
+        BeginFrames(view);
         Log($"{view} in force");
         _effects.ViewInForce(view, _activation);
         if (Phase is NodePhase.Starting or NodePhase.Joining) Phase = NodePhase.Member;
@@ -672,6 +674,7 @@ internal sealed partial class MembershipCore
         if (!down.IsEmpty) Enqueue(CallbackKind.NodesDown, nodes: down);
         foreach (NodeId node in down) Enqueue(CallbackKind.NodeDown, node);
         foreach (NodeId node in up) Enqueue(CallbackKind.NodeUp, node);
+        if (view.FormerMaster == _self && Phase == NodePhase.Member) Enqueue(CallbackKind.HandOverMastership, view: view);
     }
 
     private void EvaluateStabilised()
@@ -685,12 +688,15 @@ internal sealed partial class MembershipCore
         CheckSilence();
         TendWitness();
         if (Phase == NodePhase.Leaving) StartRegroup(RegroupCause.Leave);
+        AttendRoleRequests();
     }
 
     private void FinishInstall()
     {
         Log($"{Installed} installed");
-        _effects.ViewInstalled(Installed!, _activation);
+        _finishedView = Installed!.Id;
+        _effects.ViewInstalled(Installed, _activation);
+        TellChanges(Installed);
         _regroupAllowed = !_disallowedByHost;
         CompleteAdmissions(Installed!);
         if (_startRequest is { } start) _effects.CompleteRequest(start, MembershipStatus.Ok, null);

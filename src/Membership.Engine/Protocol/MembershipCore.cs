@@ -130,6 +130,7 @@ internal sealed partial class MembershipCore
             OnClockPeriod();
         }
         else if (_now >= _silenceCheckAt) CheckSilence();
+        SendFrames();
         End();
     }
 
@@ -240,6 +241,7 @@ internal sealed partial class MembershipCore
         EvaluateStages();
         if (Phase == NodePhase.Halted) return;
         EvaluateJoin();
+        UpdateValidity();
         if (_statusDirty) BroadcastStatus();
         if (_answerTo is { } peer && peer.LastSequence == _answerSequence) Answer(peer, _answerPath);
         _answerTo = null;
@@ -262,6 +264,7 @@ internal sealed partial class MembershipCore
         }
         TendWitness();
         CheckAdmissions();
+        AttendRoleRequests();
     }
 
     private void ComputeWakeup()
@@ -270,6 +273,7 @@ internal sealed partial class MembershipCore
         if (Lease.ValidUntil > _now) wake = MonotonicTime.Min(wake, Lease.ValidUntil);
         if (_silenceCheckAt > _now) wake = MonotonicTime.Min(wake, _silenceCheckAt);
         if (_stageWakeup > _now) wake = MonotonicTime.Min(wake, _stageWakeup);
+        wake = MonotonicTime.Min(wake, ValidityWakeup());
         if (Phase == NodePhase.Down) wake = MonotonicTime.MaxValue;
         NextWakeup = MonotonicTime.Min(wake, _releaseAt);
     }
@@ -296,6 +300,7 @@ internal sealed partial class MembershipCore
         _regroupRequests.Clear();
         _ejectRequests.Clear();
         CompleteManagerRequests(status, detail);
+        CompleteRoleRequests(status, detail);
     }
 
     private void Log(string line)

@@ -14,6 +14,9 @@ internal enum HeaderFlags : byte
 
     /// <summary>The sender has heard the receiver's life within the last loss period.</summary>
     Hears = 2,
+
+    /// <summary>The sender is the master of its view in force, and its lease is valid.</summary>
+    Master = 4,
 }
 
 /// <summary>The header of every message: a heartbeat by itself.</summary>
@@ -54,6 +57,22 @@ internal enum MessageKind : byte
     JoinFailed = 8,
     Poison = 9,
     PoisonAcknowledged = 10,
+    RoleChange = 11,
+}
+
+internal enum RoleChange : byte
+{
+    /// <summary>The master, the sender, hands its role over.</summary>
+    Release,
+
+    /// <summary>The node may hold no role.</summary>
+    Disqualify,
+
+    /// <summary>The node may hold roles.</summary>
+    Qualify,
+
+    /// <summary>The former master, the sender, has stopped its master-only work.</summary>
+    HandedOver,
 }
 
 /// <summary>What follows the header; null stands for a plain heartbeat.</summary>
@@ -141,6 +160,9 @@ internal enum StatusFlags : ushort
 
     /// <summary>The sender owned the witness when it closed: frozen with its row, so that all find the same decider.</summary>
     OwnsWitness = 1024,
+
+    /// <summary>The sender's own option says that it may hold no role; asked when forming.</summary>
+    Disqualified = 2048,
 }
 
 /// <summary>A node's regroup status: sent on entering a stage, on any change, and every tick.</summary>
@@ -173,7 +195,8 @@ internal sealed record PetitionMessage(
     bool StoreLocked,
     bool StoreEmpty,
     ViewId StoredInForce,
-    Epoch HighestEpochSeen) : MessageBody(MessageKind.Petition);
+    Epoch HighestEpochSeen,
+    bool Disqualified) : MessageBody(MessageKind.Petition);
 
 /// <summary>A member's answer to a petition.</summary>
 /// <param name="Outcome">Ok = the coordinator is told by the petitioner's next petition to it; Already = the old life is still up; Transient; Fault = refused for good.</param>
@@ -201,6 +224,9 @@ internal sealed record JoinFailedMessage(long JoinId, MembershipStatus Reason) :
 
 /// <summary>The receiver is out: obeyed only by that life, and only if the epoch is above its view in force.</summary>
 internal sealed record PoisonMessage(Incarnation Target, Epoch Epoch) : MessageBody(MessageKind.Poison);
+
+/// <summary>A member asks the coordinator for a change of roles in the view that the header names. Repeated every tick until a view answers it.</summary>
+internal sealed record RoleChangeMessage(RoleChange Change, NodeId Node) : MessageBody(MessageKind.RoleChange);
 
 /// <summary>Sent after the poisoned life stopped serving.</summary>
 internal sealed record PoisonAcknowledgedMessage(Incarnation Target, Epoch Epoch) : MessageBody(MessageKind.PoisonAcknowledged);

@@ -58,6 +58,15 @@ internal sealed record ProtocolOptions
     /// <summary>The dead node's own kernel refusing its port counts as its lease having ended.</summary>
     public bool TrustConnectionRefused { get; init; }
 
+    /// <summary>This node may hold a role; when it joins or forms its word counts, later the requests of hosts.</summary>
+    public bool Qualified { get; init; } = true;
+
+    /// <summary>How often the master sends a membership frame to whom it sends nothing else (default 4 s, the notification guide's).</summary>
+    public TimeSpan MembershipFrameInterval { get; init; } = TimeSpan.FromSeconds(4);
+
+    /// <summary>Without a frame of the master for this long a node is stale (default 10 s, the notification guide's).</summary>
+    public TimeSpan StaleAfter { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>The exclusive kernel lock on the local store is held.</summary>
     public bool StoreLocked { get; init; } = true;
 
@@ -91,4 +100,5 @@ internal enum PlantedDefects
     VoidByAbsence = 1 << 18,
     JoinSkipsJoinerLeaseWait = 1 << 19,
     RemoveWithoutLeaseOfRecord = 1 << 20,
+    ElectBeforeHandover = 1 << 21,
 }

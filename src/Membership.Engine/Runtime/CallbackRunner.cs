@@ -75,6 +75,8 @@ internal sealed class CallbackRunner
             {
                 Interlocked.Increment(ref _failed);
                 _logger.CallbackFailed(_self, name, failure);
+                // Work that may still run must not get a successor: the node halts at the callback limit.
+                if (callback.Kind == CallbackKind.HandOverMastership) continue;
             }
             _completed(callback.Id);
         }
@@ -94,6 +96,7 @@ internal sealed class CallbackRunner
             case CallbackKind.NodesDown: return _callbacks.NodesDownAsync(callback.Nodes);
             case CallbackKind.NodeDown: return _callbacks.NodeChangeAsync(callback.Node, up: false);
             case CallbackKind.NodeUp: return _callbacks.NodeChangeAsync(callback.Node, up: true);
+            case CallbackKind.HandOverMastership: return _callbacks.HandOverMastershipAsync(callback.View!);
             case CallbackKind.JoinFailed: return _callbacks.JoinFailedAsync();
             default: throw new InvalidOperationException($"Unknown callback {callback.Kind}.");
         }

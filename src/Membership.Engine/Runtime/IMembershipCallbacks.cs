@@ -48,6 +48,11 @@ public interface IMembershipCallbacks
     /// <returns>When the host has taken note.</returns>
     ValueTask NodeChangeAsync(NodeId node, bool up) => default;
 
+    /// <summary>This node was the master and is demoted, by a switchover or because it was disqualified: stop the work that only the master does.</summary>
+    /// <param name="view">The view that demotes it. Nobody is elected before the call has returned here.</param>
+    /// <returns>When that work has stopped. Unlike with the other calls an exception is no return: the node halts at the callback limit.</returns>
+    ValueTask HandOverMastershipAsync(ClusterView view) => default;
+
     /// <summary>This node's join failed; it petitions again by itself.</summary>
     /// <remarks>MMJoinFailed.</remarks>
     /// <returns>When the host has cleaned up.</returns>

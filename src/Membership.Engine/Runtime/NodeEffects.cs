@@ -90,6 +90,8 @@ internal sealed class NodeEffects(
         node.Installed(view);
     }
 
+    public void Notify(ClusterChangeNotification change, ViewId view) => Journal($"{change}");
+
     public void ProbeCrashEvidence(NodeId peer, Incarnation incarnation)
         => network.ProbeCrash(peer, () => loop.Post((core, now) => core.CrashEvidence(peer, incarnation, now)));
 

@@ -11,7 +11,7 @@ internal static class BodyCodec
     private const int MinRowBytes = 4 + 2 + 8 + 1 + 1 + 2;
 
     /// <summary>Whether this version knows how to read a kind.</summary>
-    public static bool Knows(MessageKind kind) => kind is > MessageKind.Heartbeat and <= MessageKind.PoisonAcknowledged;
+    public static bool Knows(MessageKind kind) => kind is > MessageKind.Heartbeat and <= MessageKind.RoleChange;
 
     public static void Write(ref WireWriter writer, MessageBody body)
     {
@@ -58,6 +58,10 @@ internal static class BodyCodec
                 writer.I64(acknowledged.Target.Value);
                 writer.I64(acknowledged.Epoch.Value);
                 break;
+            case RoleChangeMessage change:
+                writer.U8((byte)change.Change);
+                writer.Node(change.Node);
+                break;
             default:
                 throw new NotSupportedException($"Message kind {body.Kind} has no encoding; add it to {nameof(BodyCodec)}.");
         }
@@ -70,7 +74,7 @@ internal static class BodyCodec
         {
             MessageKind.Status => ReadStatus(ref reader),
             MessageKind.Petition => new PetitionMessage(
-                reader.I32(), reader.U64(), reader.I64(), reader.Bool(), reader.Bool(), ReadViewId(ref reader), ReadEpoch(ref reader)),
+                reader.I32(), reader.U64(), reader.I64(), reader.Bool(), reader.Bool(), ReadViewId(ref reader), ReadEpoch(ref reader), reader.Bool()),
             MessageKind.PetitionReply => new PetitionReplyMessage(ReadOutcome(ref reader), reader.Node(), ReadIncarnation(ref reader), reader.Text()),
             MessageKind.JoinStart => new JoinStartMessage(reader.I64(), reader.Node(), ReadIncarnation(ref reader), ReadView(ref reader)),
             MessageKind.JoinReady => new JoinReadyMessage(reader.I64(), ReadEpoch(ref reader), reader.Bool(), reader.I64()),
@@ -79,6 +83,7 @@ internal static class BodyCodec
             MessageKind.JoinFailed => new JoinFailedMessage(reader.I64(), ReadOutcome(ref reader)),
             MessageKind.Poison => new PoisonMessage(ReadIncarnation(ref reader), ReadEpoch(ref reader)),
             MessageKind.PoisonAcknowledged => new PoisonAcknowledgedMessage(ReadIncarnation(ref reader), ReadEpoch(ref reader)),
+            MessageKind.RoleChange => new RoleChangeMessage(ReadRoleChange(ref reader), reader.Node()),
             _ => null,
         };
         return reader.Failed ? null : body;
@@ -93,6 +98,7 @@ internal static class BodyCodec
         writer.Bool(petition.StoreEmpty);
         Write(ref writer, petition.StoredInForce);
         writer.I64(petition.HighestEpochSeen.Value);
+        writer.Bool(petition.Disqualified);
     }
 
     private static void Write(ref WireWriter writer, StatusMessage status)
@@ -202,6 +208,13 @@ internal static class BodyCodec
         long value = reader.I64();
         if (value < 0) reader.Fail();
         return new Incarnation(value);
+    }
+
+    private static RoleChange ReadRoleChange(ref WireReader reader)
+    {
+        byte value = reader.U8();
+        if (value > (byte)RoleChange.HandedOver) reader.Fail();
+        return (RoleChange)value;
     }
 
     private static MembershipStatus ReadOutcome(ref WireReader reader)

@@ -4,7 +4,7 @@ namespace Membership.Engine.Wire;
 
 /// <summary>Encodes and decodes <see cref="ClusterView"/>. Stateless; safe from any thread.</summary>
 /// <remarks>A record: u32 length; i64 epoch; u8 policy; u8 tie-breaker; u8 witness pinned; i64 clock period (100 ns); i32 send rate;
-/// i32 receive rate; u16 master, vice-master, quorum owner; u32 member count; per member, by rising number, u16 number,
+/// i32 receive rate; u16 master, vice-master, quorum owner, former master; disqualified set; u32 member count; per member, by rising number, u16 number,
 /// i64 incarnation, i32 votes, i64 store id. The hash is not written: the reader computes it.</remarks>
 internal static class ViewCodec
 {
@@ -12,13 +12,13 @@ internal static class ViewCodec
     public const int MemberBytes = 22;
 
     /// <summary>Bytes of a record with one member: the least a view takes.</summary>
-    public const int MinBytes = 4 + 37 + MemberBytes;
+    public const int MinBytes = 4 + 40 + MemberBytes;
 
     private static readonly TimeSpan MaxClockPeriod = TimeSpan.FromHours(1);
     private const int MaxRate = 10_000;
 
     /// <summary>The bytes that <see cref="Write(ClusterView, Span{byte})"/> needs.</summary>
-    public static int Measure(ClusterView view) => MinBytes + (view.Members.Length - 1) * MemberBytes;
+    public static int Measure(ClusterView view) => MinBytes + view.Disqualified.WordCount * sizeof(ulong) + (view.Members.Length - 1) * MemberBytes;
 
     /// <summary>Writes a view.</summary>
     /// <returns>The bytes written.</returns>
@@ -43,6 +43,8 @@ internal static class ViewCodec
         writer.Node(view.Master);
         writer.Node(view.ViceMaster);
         writer.Node(view.QuorumOwner);
+        writer.Node(view.FormerMaster);
+        writer.NodeSet(view.Disqualified);
         writer.U32((uint)view.Members.Length);
         foreach (ClusterMember member in view.Members)
         {
@@ -77,10 +79,12 @@ internal static class ViewCodec
         bool pinned = record.Bool();
         long period = record.I64();
         int sendRate = record.I32(), receiveRate = record.I32();
-        NodeId master = record.Node(), viceMaster = record.Node(), quorumOwner = record.Node();
+        NodeId master = record.Node(), viceMaster = record.Node(), quorumOwner = record.Node(), formerMaster = record.Node();
+        NodeSet disqualified = record.NodeSet();
         int count = record.Count(MemberBytes);
         bool possible = !record.Failed
             && epoch.Value >= 0
+            && !(formerMaster.IsValid && master.IsValid)
             && policy <= (byte)QuorumPolicy.TwoNodeWitness && tieBreaker <= (byte)TieBreaker.LowestNode
             && period > 0 && period <= MaxClockPeriod.Ticks
             && sendRate is > 0 and <= MaxRate && receiveRate is > 0 and <= MaxRate
@@ -92,7 +96,7 @@ internal static class ViewCodec
             if (possible)
             {
                 var rule = new QuorumRule((QuorumPolicy)policy, (TieBreaker)tieBreaker, pinned);
-                view = new ClusterView(epoch, members, rule, new ClusterTiming(new TimeSpan(period), sendRate, receiveRate), master, viceMaster, quorumOwner);
+                view = new ClusterView(epoch, members, rule, new ClusterTiming(new TimeSpan(period), sendRate, receiveRate), master, viceMaster, quorumOwner, disqualified, formerMaster);
             }
         }
         if (!possible) reader.Fail();

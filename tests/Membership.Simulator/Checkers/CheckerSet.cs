@@ -7,16 +7,35 @@ using Membership.Simulator.World;
 
 namespace Membership.Simulator.Checkers;
 
-internal sealed class CheckerSet(ClusterWorld world)
+internal sealed class CheckerSet
 {
-    private readonly ExclusivityChecker _exclusivity = new(world);
-    private readonly ViewChainChecker _chain = new(world);
-    private readonly CallbackOrderChecker _callbacks = new(world);
-    private readonly ArbitrationChecker _arbitration = new(world);
-    private readonly StoreChecker _store = new(world);
-    private readonly PromiseChecker _promises = new(world);
-    private readonly StormChecker _storm = new(world);
-    private readonly HealthyNodeChecker _healthy = new(world);
+    private readonly ClusterWorld _world;
+    private readonly ExclusivityChecker _exclusivity;
+    private readonly ViewChainChecker _chain;
+    private readonly CallbackOrderChecker _callbacks;
+    private readonly ArbitrationChecker _arbitration;
+    private readonly StoreChecker _store;
+    private readonly PromiseChecker _promises;
+    private readonly StormChecker _storm;
+    private readonly HealthyNodeChecker _healthy;
+
+    private readonly RoleChecker _roles;
+    private readonly StaleChecker _stale;
+
+    public CheckerSet(ClusterWorld world)
+    {
+        _world = world;
+        _exclusivity = new ExclusivityChecker(world);
+        _chain = new ViewChainChecker(world);
+        _callbacks = new CallbackOrderChecker(world);
+        _arbitration = new ArbitrationChecker(world);
+        _store = new StoreChecker(world);
+        _promises = new PromiseChecker(world);
+        _storm = new StormChecker(world);
+        _healthy = new HealthyNodeChecker(world);
+        _roles = new RoleChecker(world, _chain);
+        _stale = new StaleChecker(world);
+    }
 
     public ViewChainChecker Chain => _chain;
 
@@ -26,6 +45,7 @@ internal sealed class CheckerSet(ClusterWorld world)
     {
         _promises.LeasePublished(process, in lease);
         _exclusivity.LeasePublished(process, in lease);
+        _roles.LeasePublished(process, in lease);
     }
 
     public void StatusSent(SimProcess process, StatusMessage status) => _promises.StatusSent(process, status);
@@ -34,6 +54,8 @@ internal sealed class CheckerSet(ClusterWorld world)
     {
         _chain.ViewInForce(process, view);
         _callbacks.ViewInForce(process, view);
+        _roles.ViewInForce(process, view);
+        _stale.ViewInForce(process, view);
     }
 
     /// <summary>A view is in force for the first time, on the disk of this node.</summary>
@@ -43,7 +65,24 @@ internal sealed class CheckerSet(ClusterWorld world)
         _exclusivity.ViewInForce(node, view);
     }
 
-    public void ViewInstalled(SimProcess process, ClusterView view) => _callbacks.ViewInstalled(process, view);
+    public void ViewInstalled(SimProcess process, ClusterView view)
+    {
+        _callbacks.ViewInstalled(process, view);
+        _roles.ViewInstalled(process, view);
+        _stale.ViewInstalled(process, view);
+    }
+
+    public void Notified(SimProcess process, ClusterChangeNotification change, ViewId view)
+    {
+        _roles.Notified(process, change, view);
+        _stale.Notified(process, change.Change);
+    }
+
+    public void HandedOver(SimProcess process) => _roles.HandedOver(process);
+
+    public void Receives(SimProcess process, in MessageHeader header) => _stale.Receives(process, in header);
+
+    public void AfterInput(SimProcess process) => _stale.AfterInput(process);
 
     public void StageEntered(SimProcess process, ActivationId activation, RegroupStage stage)
     {
@@ -73,18 +112,25 @@ internal sealed class CheckerSet(ClusterWorld world)
 
     public void NodeHalted(SimProcess process, HaltCode code)
     {
-        world.Health.TouchNode(process.Number);
+        _world.Health.TouchNode(process.Number);
         _chain.NodeHalted(process, code);
     }
 
     public void Twinned(SimProcess process) => _exclusivity.Twinned(process);
 
-    public void HasLeft(SimProcess process) => _callbacks.HasLeft(process);
+    public void HasLeft(SimProcess process)
+    {
+        _callbacks.HasLeft(process);
+        _roles.Left(process);
+        _stale.Left(process);
+    }
 
     public void ProcessEnded(SimProcess process)
     {
         _exclusivity.ProcessEnded(process);
         _arbitration.ProcessEnded(process);
         _callbacks.ProcessEnded(process);
+        _roles.Left(process);
+        _stale.Left(process);
     }
 }

@@ -50,6 +50,9 @@ internal sealed class ViewChainChecker(ClusterWorld world)
         world.Violate("poison", $"node {process.Number} halts ({code}), but no view in force leaves this life of it out, and nobody ejected it.");
     }
 
+    /// <summary>A view that is in force somewhere, or null.</summary>
+    public ClusterView? Find(ViewId id) => _inForce.Find(view => view.Id == id);
+
     /// <summary>The in-force view of the next lower epoch, or null.</summary>
     public ClusterView? Before(ClusterView view)
     {

@@ -116,7 +116,8 @@ internal sealed record Scenario(
         bool pinned = false, evidence = false, drift = true, locked = true, supervised = false, fromView = true, bootstrap = true;
         ClusterTiming timing = ClusterTiming.Local;
         int[]? votes = null;
-        string? period = null;
+        string? period = null, stale = null;
+        ulong disqualified = 0;
         double discovery = 2;
         for (int i = 1; i < words.Length; i++)
         {
@@ -132,6 +133,8 @@ internal sealed record Scenario(
                 case "votes": votes = [.. value.Split(',').Select(static each => int.Parse(each, CultureInfo.InvariantCulture))]; break;
                 case "start": fromView = value == "view" || (value == "empty" ? false : throw new FormatException(value)); break;
                 case "discovery": discovery = double.Parse(value.TrimEnd('L'), CultureInfo.InvariantCulture); break;
+                case "stale": stale = value; break;
+                case "disqualified": disqualified = value.Split(',').Aggregate(0UL, static (bits, node) => bits | 1UL << int.Parse(node, CultureInfo.InvariantCulture)); break;
                 case "period": period = value; break;
                 case "pinned": pinned = value == "on"; break;
                 case "evidence": evidence = value == "on"; break;
@@ -161,8 +164,10 @@ internal sealed record Scenario(
             StoreLocked = locked,
             Supervised = supervised,
             Bootstrap = bootstrap,
+            Disqualified = disqualified,
             WitnessPeriod = timing.LossPeriod.Ticks,
         };
+        if (stale is not null) options = options with { StaleAfter = new TimeSpan(Duration(stale, options)), FrameInterval = new TimeSpan(Duration(stale, options) * 2 / 5) };
         return period is null ? options : options with { WitnessPeriod = Duration(period, options) };
     }
 }

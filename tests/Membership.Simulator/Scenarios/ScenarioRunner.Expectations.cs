@@ -64,6 +64,17 @@ internal sealed partial class ScenarioRunner
                 return () => First(NodesOf(words[1]), node => node.Process?.Core.InForce is { } current && current.Epoch.Value >= epoch ? null : State(node));
             case "owner": // expect owner 1 | expect owner none
                 return () => _world.Witness.OwnerNode == (words[1] == "none" ? 0 : Number(words[1])) ? null : $"the witness' owner is {_world.Witness.OwnerNode}";
+            case "roles": // expect roles all 1 2: master 1, vice-master 2 (0 = none)
+                (NodeId master, NodeId vice) = (new NodeId(Number(words[2])), new NodeId(Number(words[3])));
+                return () => First(NodesOf(words[1]), node => node.Process?.Core.Installed is { IsHandover: false } view && view.Master == master && view.ViceMaster == vice
+                    ? null : $"{State(node)}, master {node.Process?.Core.Installed?.Master}, vice-master {node.Process?.Core.Installed?.ViceMaster}");
+            case "told": // expect told 1,2 MasterElected(2) MemberLeft(1): since "mark", these in this order
+                string told = string.Join(' ', words[2..]);
+                return () => First(NodesOf(words[1]), node => string.Join(' ', node.Process?.Told ?? []) is var said && said == told ? null : $"node {node.Number} was told: {said}");
+            case "answer": // expect answer 1 Ok: of the last switchover, qualify or disqualify
+                return () => First(NodesOf(words[1]), node => node.Process?.LastRoleAnswer?.ToString() is var answer && answer == words[2] ? null : $"node {node.Number} was answered {answer ?? "nothing yet"}");
+            case "stale" or "fresh":
+                return () => First(NodesOf(words[1]), node => node.Process?.Core.IsStale == (words[0] == "stale") ? null : $"{State(node)} is {(node.Process?.Core.IsStale == true ? "" : "not ")}stale");
             case "whole":
                 return () => LivenessChecker.Whole(_world) ? null : LivenessChecker.Describe(_world);
             default:

@@ -106,6 +106,15 @@ internal sealed partial class ScenarioRunner
             case "force-regroup":
                 _world.Node(Number(words[1])).Process?.ForceRegroup();
                 break;
+            case "switchover": // switchover 1: node 1 is asked to hand the mastership over
+                _world.Node(Number(words[1])).Process?.Switchover();
+                break;
+            case "qualify" or "disqualify": // disqualify 2 by 1
+                _world.Node(Number(words[3])).Process?.Qualify(Number(words[1]), words[0] == "qualify");
+                break;
+            case "mark": // "told" counts from here
+                foreach (SimNode node in _world.Nodes) node.Process?.Told.Clear();
+                break;
             case "unreachable": // unreachable 3 from 1
                 _world.Node(Number(words[3])).Process?.ReportUnreachable(Number(words[1]));
                 break;

@@ -85,6 +85,20 @@ internal sealed class FaultActions(ClusterWorld world, Rng rng)
             case FaultKind.ForceRegroup:
                 target.Process?.ForceRegroup();
                 break;
+            case FaultKind.Switchover:
+                foreach (SimNode each in world.Nodes)
+                    if (each.Process is { Core.Installed: { } view } && view.Master.Value == each.Number)
+                    {
+                        Say(each.Number, "is asked to hand the mastership over");
+                        each.Process.Switchover();
+                    }
+                break;
+            case FaultKind.Qualify:
+                int about = rng.Below(Nodes) + 1;
+                bool qualified = rng.Chance(0.6);
+                Say(node, $"is asked to {(qualified ? "qualify" : "disqualify")} node {about}");
+                target.Process?.Qualify(about, qualified);
+                break;
             case FaultKind.FalseTripwire:
                 int peer = Other(node);
                 if (target.Process is { } observer && world.Node(peer).Process is { } alive)

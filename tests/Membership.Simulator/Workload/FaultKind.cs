@@ -38,6 +38,12 @@ internal enum FaultKind
 
     /// <summary>A second process on the store of a frozen one (only where the store has no lock).</summary>
     Twin,
+
+    /// <summary>The master is asked to hand over.</summary>
+    Switchover,
+
+    /// <summary>Any node is asked to qualify or disqualify one.</summary>
+    Qualify,
 }
 
 internal static class FaultWeights
@@ -54,6 +60,8 @@ internal static class FaultWeights
             bool masked = (plan.KindMask >> kind & 1) == 0;
             weights[kind] = masked && !liked ? 0 : (liked ? 12 : 1) * Base((FaultKind)kind);
         }
+        // Runs of other families stay what they were.
+        if (plan.Focus is not (FaultFocus.Roles or FaultFocus.Mixed)) weights[(int)FaultKind.Switchover] = weights[(int)FaultKind.Qualify] = 0;
         if (plan.Options.StoreLocked) weights[(int)FaultKind.Twin] = 0;
         if (!plan.Options.HasWitness)
         {
@@ -80,6 +88,7 @@ internal static class FaultWeights
         FaultFocus.Disks => kind is FaultKind.SlowDisk or FaultKind.HoldDisk or FaultKind.FailWrite or FaultKind.ReplaceDisk or FaultKind.PowerCut or FaultKind.Partition,
         FaultFocus.Joins => kind is FaultKind.CrashProcess or FaultKind.Leave or FaultKind.Eject or FaultKind.PowerCut or FaultKind.Partition,
         FaultFocus.Datagrams => kind is FaultKind.LossBurst or FaultKind.DelayBurst or FaultKind.DuplicateBurst or FaultKind.CrashProcess or FaultKind.CutNode,
+        FaultFocus.Roles => kind is FaultKind.Switchover or FaultKind.Qualify or FaultKind.CrashProcess or FaultKind.Partition or FaultKind.Leave or FaultKind.SlowCallbacks,
         FaultFocus.Churn => kind is FaultKind.Partition or FaultKind.CrashProcess or FaultKind.CutNode or FaultKind.Flap,
         _ => false,
     };

@@ -38,6 +38,9 @@ internal enum FaultFocus
 
     /// <summary>Short cuts and restarts in quick succession, faster than regroups end.</summary>
     Churn,
+
+    /// <summary>Switchovers and qualification among crashes and cuts, with short times until a node is stale.</summary>
+    Roles,
 }
 
 internal sealed record RunPlan(WorldOptions Options, FaultFocus Focus, long FaultTime, long MeanGap, double MomentChance, ulong KindMask)
@@ -53,7 +56,7 @@ internal sealed record RunPlan(WorldOptions Options, FaultFocus Focus, long Faul
         TieBreaker tieBreaker = rng.Chance(0.5) ? TieBreaker.LowestNode : TieBreaker.None;
         bool pinned = policy == QuorumPolicy.NodeAndWitnessMajority && rng.Chance(0.15);
         bool witness = policy != QuorumPolicy.NodeMajority;
-        FaultFocus focus = (FaultFocus)rng.Below(10);
+        FaultFocus focus = (FaultFocus)rng.Below(11);
         focus = filter.Focus ?? focus;
         long l = timing.LossPeriod.Ticks;
         var options = new WorldOptions
@@ -80,8 +83,14 @@ internal sealed record RunPlan(WorldOptions Options, FaultFocus Focus, long Faul
             SchedulingLag = rng.Span(0, 2 * Ticks.Millisecond),
             WitnessPeriod = rng.Span(l * 3 / 4, 2 * l),
         };
+        if (focus == FaultFocus.Roles)
+        {
+            TimeSpan stale = TimeSpan.FromTicks(rng.Span(l / 2, 3 * l));
+            options = options with { StaleAfter = stale, FrameInterval = stale * 0.4, Disqualified = rng.Chance(0.3) ? rng.Next() & rng.Next() : 0 };
+        }
         long gap = focus switch
         {
+            FaultFocus.Roles => l,
             FaultFocus.Churn => l / 3,
             FaultFocus.Moments => 3 * l,
             _ => rng.Span(l / 2, 4 * l),

@@ -75,7 +75,15 @@ internal sealed class ClusterWorld
     public Violation? Violation { get; private set; }
 
     /// <summary>The next starts are the operator's forced formings (scenarios only).</summary>
-    public bool ForceForm { get; set; }
+    public bool ForceForm
+    {
+        get;
+        set
+        {
+            field = value;
+            TwoClusters |= value;
+        }
+    }
 
     /// <summary>Faults are over: everybody is to be up, also those who left for good.</summary>
     public bool QuietPhase { get; set; }
@@ -133,6 +141,9 @@ internal sealed class ClusterWorld
         }
         if (Violation is null) Now = Math.Max(Now, instant);
     }
+
+    /// <summary>The operator formed a second cluster by force: two masters are what it asked for.</summary>
+    public bool TwoClusters { get; private set; }
 
     public void Violate(string checker, string text)
     {

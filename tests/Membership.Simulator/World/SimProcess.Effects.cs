@@ -55,6 +55,7 @@ internal sealed partial class SimProcess : IProtocolEffects
             });
         }
         _world.Checkers.CallbackInvoked(this, in callback);
+        if (callback.Kind == CallbackKind.HandOverMastership) _handOverId = callback.Id;
         long duration = _world.Chance.Span(0, _world.Options.CallbackSpread);
         if (Node.CallbackDelay > 0) duration += _world.Chance.Span(0, Node.CallbackDelay);
         ref SimEvent done = ref _world.Queue.Push(_world.Now + duration + 1);
@@ -99,6 +100,9 @@ internal sealed partial class SimProcess : IProtocolEffects
         if (Core.Phase == NodePhase.Down) _world.Checkers.HasLeft(this);
         switch (kind)
         {
+            case RequestKind.Role:
+                LastRoleAnswer = status;
+                break;
             case RequestKind.Start when status == MembershipStatus.Ok:
                 Run(_world.Chance.Span(0, 20 * Ticks.Millisecond), () => AllowRegroup(true));
                 break;
@@ -160,6 +164,15 @@ internal sealed partial class SimProcess : IProtocolEffects
         _world.Checkers.ViewInstalled(this, view);
     }
 
+    void IProtocolEffects.Notify(ClusterChangeNotification change, ViewId view)
+    {
+        if (NothingFollowsHalt("Notify")) return;
+        _world.Trace.Mix(0x400 + (long)change.Change * 64 + change.Node.Value);
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, $"is told {change}");
+        Told.Add(change);
+        _world.Checkers.Notified(this, change, view);
+    }
+
     void IProtocolEffects.ProbeCrashEvidence(NodeId node, Incarnation incarnation) => _world.ProbeEvidence(this, node.Value, incarnation);
 
     void IProtocolEffects.Halt(HaltCode code, string detail)
@@ -190,6 +203,16 @@ internal sealed partial class SimProcess : IProtocolEffects
     public LeaseState PublishedLease { get; private set; } = new(Epoch.None, MonotonicTime.MinValue, false);
 
     private (DropReason Reason, NodeId From) _lastDrop;
+    private long _handOverId;
+
+    /// <summary>Everything this process was told, in order.</summary>
+    public List<ClusterChangeNotification> Told { get; } = [];
+
+    /// <summary>How the last request for a change of roles ended; null while one waits.</summary>
+    public MembershipStatus? LastRoleAnswer { get; private set; }
+
+    /// <summary>Requests for changes of roles that have not ended.</summary>
+    public int RoleRequestsWaiting => _requests.Values.Count(static kind => kind == RequestKind.Role);
 
     private bool NothingFollowsHalt(string effect)
     {

@@ -11,6 +11,7 @@ internal enum RequestKind
     Start,
     Leave,
     LeaveForGood,
+    Role,
     Other,
 }
 
@@ -147,6 +148,18 @@ internal sealed partial class SimProcess
 
     public void ForceRegroup() => Call(now => Core.ForceRegroup(NewRequest(RequestKind.Other), now));
 
+    public void Qualify(int node, bool qualified)
+    {
+        LastRoleAnswer = null;
+        Call(now => Core.SetQualification(NewRequest(RequestKind.Role), new NodeId(node), qualified, now));
+    }
+
+    public void Switchover()
+    {
+        LastRoleAnswer = null;
+        Call(now => Core.ReleaseMastership(NewRequest(RequestKind.Role), now));
+    }
+
     public void ReportUnreachable(int node) => Call(now => Core.NodeUnreachable(new NodeId(node), now));
 
     public void AllowRegroup(bool allowed) => Call(now => Core.SetRegroupAllowed(NewRequest(RequestKind.Other), allowed, now));
@@ -183,6 +196,7 @@ internal sealed partial class SimProcess
             switch (input.Kind)
             {
                 case EventKind.Message:
+                    _world.Checkers.Receives(this, in input.Header);
                     Core.Receive(in input.Header, input.Path, (MessageBody?)input.Payload, now);
                     break;
                 case EventKind.Wake:
@@ -195,6 +209,7 @@ internal sealed partial class SimProcess
                     Core.PersistCompleted(input.Id, input.Payload is not null, now);
                     break;
                 case EventKind.CallbackDone:
+                    if (input.Id == _handOverId) _world.Checkers.HandedOver(this);
                     Core.CallbackCompleted(input.Id, now);
                     break;
                 case EventKind.Tripwire:
@@ -226,6 +241,7 @@ internal sealed partial class SimProcess
     private void AfterInput()
     {
         if (Halted || !Alive) return;
+        _world.Checkers.AfterInput(this);
         MonotonicTime wanted = Core.NextWakeup;
         if (wanted == _armedFor) return;
         if (wanted > _armedFor) return; // the timer that is armed rings first and looks again

@@ -81,6 +81,14 @@ internal sealed record WorldOptions
 
     public long T => Timing.ClockPeriod.Ticks;
 
+    /// <summary>The notification guide's default; runs about roles are quicker.</summary>
+    public TimeSpan StaleAfter { get; init; } = TimeSpan.FromSeconds(10);
+
+    public TimeSpan FrameInterval { get; init; } = TimeSpan.FromSeconds(4);
+
+    /// <summary>Nodes whose option says that they may hold no role, as bits.</summary>
+    public ulong Disqualified { get; init; }
+
     public TimeSpan ArbitrationTimeout => TimeSpan.FromTicks(Math.Max(4 * WitnessPeriod, 4 * L));
 
     /// <summary>Shorter than L is allowed: then only the wait after a restart keeps a forming behind the old leases.</summary>
@@ -115,6 +123,9 @@ internal sealed record WorldOptions
             HasWitness = HasWitness,
             TrustConnectionRefused = TrustConnectionRefused,
             StoreLocked = storeLocked,
+            Qualified = (Disqualified >> number & 1) == 0,
+            MembershipFrameInterval = FrameInterval,
+            StaleAfter = StaleAfter,
             Defects = Defects,
         };
     }

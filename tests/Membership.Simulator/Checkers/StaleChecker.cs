@@ -1,0 +1,84 @@
+// Stale exactly when it should be (design 7), after every input of every member: no message of the master of the view in force,
+// under that view, for as long as the options say; and no end of it before the next view is installed.
+using Membership.Engine;
+using Membership.Engine.Protocol;
+using Membership.Simulator.World;
+
+namespace Membership.Simulator.Checkers;
+
+internal sealed class StaleChecker(ClusterWorld world)
+{
+    private readonly Dictionary<SimProcess, State> _states = [];
+
+    private sealed class State
+    {
+        public ViewId InForce;
+        public ViewId Installed;
+        public MonotonicTime FrameAt;
+        public bool Stale;
+        public bool ToldStale;
+        public bool ToldInvalid;
+    }
+
+    public void ViewInForce(SimProcess process, ClusterView view)
+    {
+        State state = Of(process);
+        (state.InForce, state.FrameAt) = (view.Id, process.LocalNow);
+    }
+
+    public void ViewInstalled(SimProcess process, ClusterView view) => Of(process).Installed = view.Id;
+
+    /// <summary>Before the core gets it.</summary>
+    public void Receives(SimProcess process, in MessageHeader header)
+    {
+        if (process.Core.InForce is not { } view || header.From != view.Master || header.InForce != view.Id) return;
+        if (header.FromIncarnation != view.Find(view.Master).Incarnation) return;
+        if (header.ToIncarnation != Incarnation.None && header.ToIncarnation != process.Incarnation) return;
+        Of(process).FrameAt = process.LocalNow;
+    }
+
+    public void Notified(SimProcess process, ClusterChange change)
+    {
+        State state = Of(process);
+        bool told = change switch
+        {
+            ClusterChange.StaleCluster => !state.ToldStale,
+            ClusterChange.InvalidCluster => !state.ToldInvalid,
+            ClusterChange.ValidState => state.ToldStale || state.ToldInvalid,
+            _ => true,
+        };
+        if (!told) world.Violate("stale", $"node {process.Number} is told {change} twice.");
+        if (change == ClusterChange.StaleCluster) state.ToldStale = true;
+        if (change == ClusterChange.InvalidCluster) state.ToldInvalid = true;
+        if (change == ClusterChange.ValidState) state.ToldStale = state.ToldInvalid = false;
+        if (change == ClusterChange.InvalidCluster && !world.TwoClusters) world.Violate("invalid-cluster", $"node {process.Number} says that there are two masters.");
+    }
+
+    public void AfterInput(SimProcess process)
+    {
+        MembershipCore core = process.Core;
+        if (core.Phase != NodePhase.Member || core.InForce is not { } view)
+        {
+            _states.Remove(process);
+            return;
+        }
+        if (core.Installed is null) return;
+        State state = Of(process);
+        bool quiet = view.Master.Value != process.Number && process.LocalNow - state.FrameAt >= world.Options.StaleAfter;
+        state.Stale = quiet || (state.Stale && state.Installed != view.Id);
+        if (core.IsStale != state.Stale)
+            world.Violate("stale", $"node {process.Number} is {(core.IsStale ? "" : "not ")}stale {(process.LocalNow - state.FrameAt).TotalMilliseconds:F0} ms after the last frame of the master, node {view.Master}.");
+        if (state.Stale && !state.ToldStale) world.Violate("stale", $"node {process.Number} is stale and was not told.");
+        if (!state.Stale && !state.ToldInvalid && state.ToldStale) world.Violate("stale", $"node {process.Number} is valid again and was not told.");
+        if (!state.Stale && view.Master.Value != process.Number && core.NextWakeup > state.FrameAt + world.Options.StaleAfter)
+            world.Violate("stale", $"node {process.Number} sleeps past the time when it would be stale.");
+    }
+
+    public void Left(SimProcess process) => _states.Remove(process);
+
+    private State Of(SimProcess process)
+    {
+        if (!_states.TryGetValue(process, out State? state)) _states.Add(process, state = new State());
+        return state;
+    }
+}
