@@ -36,10 +36,11 @@ public sealed class ClusterView : IEquatable<ClusterView>
     /// <param name="quorumOwner">Who owned the witness when the view was decided, as far as was known; not part of the identity.</param>
     /// <param name="disqualified">Members that may hold no role; numbers that are no members are left out.</param>
     /// <param name="formerMaster">The member that hands the mastership over, or none; then there is no master.</param>
+    /// <param name="baseEpoch">The epoch of the view it was made from; None for a first one.</param>
     /// <exception cref="ArgumentException">No members, a repeated or invalid number, a negative weight, or a master beside a former master.</exception>
     public ClusterView(
         Epoch epoch, IEnumerable<ClusterMember> members, QuorumRule rule, ClusterTiming timing, NodeId master = default, NodeId viceMaster = default,
-        NodeId quorumOwner = default, NodeSet disqualified = default, NodeId formerMaster = default)
+        NodeId quorumOwner = default, NodeSet disqualified = default, NodeId formerMaster = default, Epoch baseEpoch = default)
     {
         ArgumentNullException.ThrowIfNull(members);
         Epoch = epoch;
@@ -63,6 +64,7 @@ public sealed class ClusterView : IEquatable<ClusterView>
         Nodes = nodes;
         Disqualified = disqualified & nodes;
         FormerMaster = formerMaster;
+        BaseEpoch = baseEpoch;
         if (formerMaster.IsValid && master.IsValid)
             throw new ArgumentException($"Node {master} cannot be master while node {formerMaster} hands over.", nameof(formerMaster));
         Id = new ViewId(epoch, ComputeHash());
@@ -70,6 +72,9 @@ public sealed class ClusterView : IEquatable<ClusterView>
 
     /// <summary>The epoch.</summary>
     public Epoch Epoch { get; }
+
+    /// <summary>The epoch of the view that this one was made from; None for a first one. Epochs between the two, if any, were given up.</summary>
+    public Epoch BaseEpoch { get; }
 
     /// <summary>The members in numeric order.</summary>
     public ImmutableArray<ClusterMember> Members { get; }
@@ -181,6 +186,7 @@ public sealed class ClusterView : IEquatable<ClusterView>
         Mix(Timing.ClockPeriod.Ticks);
         Mix((long)Timing.SendRate << 32 | (uint)Timing.ReceiveRate);
         Mix((long)Master.Value << 32 | (uint)ViceMaster.Value);
+        Mix(BaseEpoch.Value);
         Mix(FormerMaster.Value);
         foreach (NodeId node in Disqualified) Mix(node.Value);
         foreach (ClusterMember member in Members)

@@ -409,7 +409,7 @@ internal sealed partial class MembershipCore
         ElectedRoles roles = RoleElection.Next(current, members, disqualified, handedOver: _activation.IsForming);
         var next = new ClusterView(
             epoch, members.Select(node => MemberEntry(node, current)), current.Rule, current.Timing, roles.Master, roles.ViceMaster, QuorumOwner(_now),
-            disqualified, roles.FormerMaster);
+            disqualified, roles.FormerMaster, current.Epoch);
         var decision = new Decision(_self, _state.Incarnation, next, voters, removed - members);
         if (force) Log($"formed by force, by order of the operator at node {_self}: {next}");
         if (!witnessVote || Defect(PlantedDefects.RecordNotConfirmed))

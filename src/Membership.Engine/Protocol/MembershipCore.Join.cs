@@ -400,7 +400,8 @@ internal sealed partial class MembershipCore
                 ElectedRoles roles = RoleElection.Next(join.Current, all, disqualified, handedOver: false);
                 var entry = new ClusterMember(joiner.Node, join.Life, joiner.Votes, join.StoreId);
                 join.View = new ClusterView(
-                    HighestSeen.Next, join.Current.Members.Append(entry), join.Current.Rule, join.Current.Timing, roles.Master, roles.ViceMaster, QuorumOwner(_now), disqualified);
+                    HighestSeen.Next, join.Current.Members.Append(entry), join.Current.Rule, join.Current.Timing, roles.Master, roles.ViceMaster, QuorumOwner(_now), disqualified,
+                    baseEpoch: join.Current.Epoch);
                 AddPending(join.View);
                 SendJoinPrepare(join);
             }

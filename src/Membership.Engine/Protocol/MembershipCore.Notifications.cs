@@ -1,13 +1,12 @@
-// Change notifications (design 7): recorded along the chain of views in force, so that every member says the same, and said when
-// a view is installed. Stale: no frame of the master for too long. Invalid: another master was seen.
+// Change notifications (design 7): recorded along the chain of views in force, each against the view it was made from, so that
+// every member says the same, and said when a view is installed. Stale: no frame of the master for too long. Invalid: another master was seen.
 namespace Membership.Engine.Protocol;
 
 internal sealed partial class MembershipCore
 {
-    private readonly List<(ViewId View, Epoch Epoch, ClusterChangeNotification Change)> _changes = [];
-    private readonly List<ClusterChangeNotification> _changeScratch = [];
+    private readonly List<(ClusterView View, List<ClusterChangeNotification> Changes)> _untold = [];
 
-    /// <summary>The last view whose roles were told, or are about to be; null before the first.</summary>
+    /// <summary>The last view whose roles were told; null before the first.</summary>
     private ClusterView? _toldView;
 
     /// <summary>What a joiner's first view is compared with: the view it was let into.</summary>
@@ -22,31 +21,33 @@ internal sealed partial class MembershipCore
     /// <summary>No frame of the master of the view in force for <see cref="ProtocolOptions.StaleAfter"/>: what is known may be out of date.</summary>
     public bool IsStale { get; private set; }
 
-    /// <summary>The roles of a view that is in force from now on. A handover tells nothing: the election after it tells the whole change.</summary>
+    /// <summary>
+    /// The roles of a view that is in force from now on. A handover tells nothing: the election after it tells the whole change. Whoever
+    /// learnt late that a view was in force somewhere, which the next one was not made from, does not tell it either.
+    /// </summary>
     private void RecordChanges(ClusterView view)
     {
+        while (_untold.Count > 0 && _untold[^1].View.Epoch > view.BaseEpoch) _untold.RemoveAt(_untold.Count - 1);
         if (view.IsHandover || Phase is NodePhase.Leaving or NodePhase.Down || !view.Contains(_self, _state.Incarnation)) return;
-        ClusterView? before = _toldView ?? (Phase == NodePhase.Joining ? _joinBase : null);
-        _changeScratch.Clear();
-        ChangeNotifications.Append(_changeScratch, ClusterRoles.Of(before), ClusterRoles.Of(view));
-        foreach (ClusterChangeNotification change in _changeScratch) _changes.Add((view.Id, view.Epoch, change));
-        _toldView = view;
+        ClusterView? before = _untold.Count > 0 ? _untold[^1].View : _toldView ?? (Phase == NodePhase.Joining ? _joinBase : null);
+        var changes = new List<ClusterChangeNotification>();
+        ChangeNotifications.Append(changes, ClusterRoles.Of(before), ClusterRoles.Of(view));
+        _untold.Add((view, changes));
     }
 
     private void TellChanges(ClusterView installed)
     {
-        int told = 0;
-        while (told < _changes.Count && _changes[told].Epoch <= installed.Epoch)
+        while (_untold.Count > 0 && _untold[0].View.Epoch <= installed.Epoch)
         {
-            _effects.Notify(_changes[told].Change, _changes[told].View);
-            told++;
+            (_toldView, List<ClusterChangeNotification> changes) = _untold[0];
+            _untold.RemoveAt(0);
+            foreach (ClusterChangeNotification change in changes) _effects.Notify(change, _toldView.Id);
         }
-        _changes.RemoveRange(0, told);
     }
 
     private void ForgetChanges()
     {
-        _changes.Clear();
+        _untold.Clear();
         _toldView = _joinBase = null;
         _nextFrameAt = MonotonicTime.MaxValue;
         _secondMasterUntil = MonotonicTime.MinValue;

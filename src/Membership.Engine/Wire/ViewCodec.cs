@@ -3,7 +3,7 @@
 namespace Membership.Engine.Wire;
 
 /// <summary>Encodes and decodes <see cref="ClusterView"/>. Stateless; safe from any thread.</summary>
-/// <remarks>A record: u32 length; i64 epoch; u8 policy; u8 tie-breaker; u8 witness pinned; i64 clock period (100 ns); i32 send rate;
+/// <remarks>A record: u32 length; i64 epoch; i64 base epoch; u8 policy; u8 tie-breaker; u8 witness pinned; i64 clock period (100 ns); i32 send rate;
 /// i32 receive rate; u16 master, vice-master, quorum owner, former master; disqualified set; u32 member count; per member, by rising number, u16 number,
 /// i64 incarnation, i32 votes, i64 store id. The hash is not written: the reader computes it.</remarks>
 internal static class ViewCodec
@@ -12,7 +12,7 @@ internal static class ViewCodec
     public const int MemberBytes = 22;
 
     /// <summary>Bytes of a record with one member: the least a view takes.</summary>
-    public const int MinBytes = 4 + 40 + MemberBytes;
+    public const int MinBytes = 4 + 48 + MemberBytes;
 
     private static readonly TimeSpan MaxClockPeriod = TimeSpan.FromHours(1);
     private const int MaxRate = 10_000;
@@ -34,6 +34,7 @@ internal static class ViewCodec
     {
         int start = writer.BeginRecord();
         writer.I64(view.Epoch.Value);
+        writer.I64(view.BaseEpoch.Value);
         writer.U8((byte)view.Rule.Policy);
         writer.U8((byte)view.Rule.TieBreaker);
         writer.Bool(view.Rule.WitnessPinned);
@@ -74,7 +75,7 @@ internal static class ViewCodec
     {
         view = null;
         WireReader record = reader.Record();
-        var epoch = new Epoch(record.I64());
+        Epoch epoch = new(record.I64()), baseEpoch = new(record.I64());
         byte policy = record.U8(), tieBreaker = record.U8();
         bool pinned = record.Bool();
         long period = record.I64();
@@ -83,7 +84,7 @@ internal static class ViewCodec
         NodeSet disqualified = record.NodeSet();
         int count = record.Count(MemberBytes);
         bool possible = !record.Failed
-            && epoch.Value >= 0
+            && epoch.Value >= 0 && baseEpoch.Value >= 0
             && !(formerMaster.IsValid && master.IsValid)
             && policy <= (byte)QuorumPolicy.TwoNodeWitness && tieBreaker <= (byte)TieBreaker.LowestNode
             && period > 0 && period <= MaxClockPeriod.Ticks
@@ -96,7 +97,7 @@ internal static class ViewCodec
             if (possible)
             {
                 var rule = new QuorumRule((QuorumPolicy)policy, (TieBreaker)tieBreaker, pinned);
-                view = new ClusterView(epoch, members, rule, new ClusterTiming(new TimeSpan(period), sendRate, receiveRate), master, viceMaster, quorumOwner, disqualified, formerMaster);
+                view = new ClusterView(epoch, members, rule, new ClusterTiming(new TimeSpan(period), sendRate, receiveRate), master, viceMaster, quorumOwner, disqualified, formerMaster, baseEpoch);
             }
         }
         if (!possible) reader.Fail();

@@ -82,6 +82,8 @@ internal sealed class CheckerSet
 
     public void Receives(SimProcess process, in MessageHeader header) => _stale.Receives(process, in header);
 
+    public void Dropped(SimProcess process, DropReason reason) => _stale.Dropped(process, reason);
+
     public void AfterInput(SimProcess process) => _stale.AfterInput(process);
 
     public void StageEntered(SimProcess process, ActivationId activation, RegroupStage stage)

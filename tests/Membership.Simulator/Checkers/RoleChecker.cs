@@ -51,6 +51,8 @@ internal sealed class RoleChecker(ClusterWorld world, ViewChainChecker chain)
         if (view.Master.Value != process.Number) account.ServesUntil = 0;
         if (view.Master.IsValid && view.Disqualified.Contains(view.Master)) world.Violate("roles", $"{view} has the disqualified node {view.Master} as its master.");
         if (view.Master.IsValid && !view.Contains(view.Master)) world.Violate("roles", $"{view} has node {view.Master} as its master, which is no member.");
+        // Whoever is late to an older view gets no lease in it.
+        if (chain.Newest is { } newest && newest.Epoch > view.Epoch) return;
         foreach ((SimProcess other, Account theirs) in _accounts)
         {
             if (!theirs.Works || !other.Alive || !view.Master.IsValid || view.Master.Value == other.Number) continue;
@@ -104,7 +106,7 @@ internal sealed class RoleChecker(ClusterWorld world, ViewChainChecker chain)
             world.Violate("notifications", $"node {process.Number} is told about a view of epoch {viewId.Epoch} that is in force nowhere.");
             return;
         }
-        if (chain.Before(first) is not { } before) return;
+        if (chain.Find(first.BaseEpoch) is not { } before) return;
         foreach (ClusterMember member in before.Members)
             if (!first.Contains(member.Node, member.Incarnation)) return;
         (account.Members, account.Master, account.Vice) = (before.Nodes, before.Master, before.ViceMaster);

@@ -15,6 +15,7 @@ internal sealed class StaleChecker(ClusterWorld world)
         public ViewId InForce;
         public ViewId Installed;
         public MonotonicTime FrameAt;
+        public MonotonicTime FrameBefore = MonotonicTime.MinValue;
         public bool Stale;
         public bool ToldStale;
         public bool ToldInvalid;
@@ -31,10 +32,19 @@ internal sealed class StaleChecker(ClusterWorld world)
     /// <summary>Before the core gets it.</summary>
     public void Receives(SimProcess process, in MessageHeader header)
     {
+        if (_states.TryGetValue(process, out State? before)) before.FrameBefore = MonotonicTime.MinValue;
         if (process.Core.InForce is not { } view || header.From != view.Master || header.InForce != view.Id) return;
         if (header.FromIncarnation != view.Find(view.Master).Incarnation) return;
         if (header.ToIncarnation != Incarnation.None && header.ToIncarnation != process.Incarnation) return;
-        Of(process).FrameAt = process.LocalNow;
+        State state = Of(process);
+        (state.FrameBefore, state.FrameAt) = (state.FrameAt, process.LocalNow);
+    }
+
+    /// <summary>A message of another life than the one known here is no frame.</summary>
+    public void Dropped(SimProcess process, DropReason reason)
+    {
+        if (reason is DropReason.OldIncarnation or DropReason.WrongIncarnation && _states.TryGetValue(process, out State? state) && state.FrameBefore != MonotonicTime.MinValue)
+            state.FrameAt = state.FrameBefore;
     }
 
     public void Notified(SimProcess process, ClusterChange change)

@@ -53,6 +53,9 @@ internal sealed class ViewChainChecker(ClusterWorld world)
     /// <summary>A view that is in force somewhere, or null.</summary>
     public ClusterView? Find(ViewId id) => _inForce.Find(view => view.Id == id);
 
+    /// <summary>The view of this epoch that is in force somewhere, or null.</summary>
+    public ClusterView? Find(Epoch epoch) => _inForce.Find(view => view.Epoch == epoch);
+
     /// <summary>The in-force view of the next lower epoch, or null.</summary>
     public ClusterView? Before(ClusterView view)
     {

@@ -192,6 +192,7 @@ internal sealed partial class SimProcess : IProtocolEffects
     void IProtocolEffects.Dropped(DropReason reason, NodeId from)
     {
         _world.Drops++;
+        _world.Checkers.Dropped(this, reason);
         // The same reason over and over says nothing new.
         if (_world.Trace.On && (reason, from) != _lastDrop) _world.Trace.Line(_world.Now, Number, $"  . drops a message from {from}: {reason}");
         _lastDrop = (reason, from);
