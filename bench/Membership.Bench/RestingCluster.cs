@@ -146,6 +146,10 @@ internal sealed class RestingCluster
         {
         }
 
+        public void Notify(ClusterChangeNotification change, ViewId view)
+        {
+        }
+
         public void ProbeCrashEvidence(NodeId node, Incarnation incarnation)
         {
         }

@@ -59,7 +59,7 @@ internal sealed partial class MembershipCore
     private void BeginFrames(ClusterView view)
     {
         _inForceSince = _frameAt = _now;
-        _nextFrameAt = view.Master == _self && Phase == NodePhase.Member ? _now + _options.MembershipFrameInterval : MonotonicTime.MaxValue;
+        _nextFrameAt = view.Master == _self && Phase != NodePhase.Leaving ? _now + _options.MembershipFrameInterval : MonotonicTime.MaxValue;
     }
 
     /// <summary>Every message of the master under this view is a frame; a frame of its own goes only to whom nothing was sent lately.</summary>

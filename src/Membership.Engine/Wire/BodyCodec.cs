@@ -220,7 +220,7 @@ internal static class BodyCodec
     private static MembershipStatus ReadOutcome(ref WireReader reader)
     {
         byte value = reader.U8();
-        if (value > (byte)MembershipStatus.NotMember) reader.Fail();
+        if (value > (byte)MembershipStatus.Again) reader.Fail();
         return (MembershipStatus)value;
     }
 }

@@ -21,7 +21,7 @@ internal sealed class ClusterMembership : IClusterMembership, IAsyncDisposable
         Self = new NodeId(options.Self);
         _configured = [.. options.Nodes.Select(static node => new NodeId(node.Number)).Order()];
         Keys = NodeOptionsMapping.ToKeyRing(options);
-        Node = new MembershipNode(NodeOptionsMapping.ToNodeOptions(options, Keys), arbiter, null, provider.GetService<ILoggerFactory>());
+        Node = new MembershipNode(NodeOptionsMapping.ToNodeOptions(options, Keys), arbiter, provider.GetRequiredService<MasterWorkGate>(), provider.GetService<ILoggerFactory>());
         Halted = WaitForHaltAsync();
     }
 

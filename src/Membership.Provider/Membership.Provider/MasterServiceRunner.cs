@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 namespace Membership.Provider;
 
 internal sealed class MasterServiceRunner<T>(
-    T work, IClusterMembership membership, IOptions<RegroupMembershipOptions> options, ProcessEnd processEnd, TimeProvider time, ILogger<T> logger)
+    T work, IClusterMembership membership, MasterWorkGate gate, IOptions<RegroupMembershipOptions> options, ProcessEnd processEnd, TimeProvider time, ILogger<T> logger)
     : BackgroundService
     where T : MasterBackgroundService
 {
@@ -63,7 +63,7 @@ internal sealed class MasterServiceRunner<T>(
             return;
         }
         MembershipLease lease = membership.Lease;
-        if (_workIsDone || lease.Epoch != view.Epoch || !lease.IsValid || lease.Remaining <= _stopTime) return;
+        if (_workIsDone || lease.Epoch != view.Epoch || !lease.IsValid || lease.Remaining <= _stopTime || !gate.TryBegin(view.Epoch)) return;
         logger.MasterWorkStarts(Work, view.Epoch);
         _term = new MasterTerm(work, lease, time);
     }
@@ -73,6 +73,7 @@ internal sealed class MasterServiceRunner<T>(
         if (term.Task.IsCompleted)
         {
             _term = null;
+            gate.Ended();
             _workIsDone = !term.WasToldToStop;
             logger.MasterWorkEnded(Work);
             bool expected = term.WasToldToStop && term.Task.IsCanceled;
@@ -99,6 +100,7 @@ internal sealed class MasterServiceRunner<T>(
     private (string Reason, TimeSpan TimeLeft)? ReasonToStop(MasterTerm term, ClusterView? view, bool stopping)
     {
         if (view is null) return ("this node is no longer a member", _stopTime);
+        if (view.FormerMaster == membership.Self) return ($"this node hands the mastership over in epoch {view.Epoch}", _stopTime);
         if (view.Master != membership.Self) return ($"node {view.Master} is the master in epoch {view.Epoch}", _stopTime);
         if (term.IsLeaseLost) return ("the lease was lost", term.StopReason is null ? _stopTime : TimeSpan.Zero);
         MembershipLease lease = term.Lease.Current;

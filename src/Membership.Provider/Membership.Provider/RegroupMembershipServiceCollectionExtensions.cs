@@ -40,6 +40,7 @@ public static class RegroupMembershipServiceCollectionExtensions
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<RegroupMembershipOptions>, RegroupMembershipOptionsValidator>());
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(ProcessEnd.Immediate);
+        services.TryAddSingleton<MasterWorkGate>();
         services.TryAddSingleton(static provider => new ClusterMembership(provider));
         services.TryAddSingleton<IClusterMembership>(static provider => provider.GetRequiredService<ClusterMembership>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, MembershipHostedService>());

@@ -104,6 +104,10 @@ public sealed class WitnessOwnershipTests
         {
         }
 
+        public void Notify(ClusterChangeNotification change, ViewId view)
+        {
+        }
+
         public void ProbeCrashEvidence(NodeId node, Incarnation incarnation)
         {
         }

@@ -26,7 +26,7 @@ public sealed class HostTroubleTests
     public async Task A_callback_that_does_not_return_halts_its_node_and_nobody_else()
     {
         var stuck = new NeverResuming();
-        await using var cluster = new LocalCluster(3, static options => options with { CallbackLimit = TimeSpan.FromMilliseconds(300) });
+        await using var cluster = new LocalCluster(3, static options => options with { CallbackLimit = TimeSpan.FromSeconds(2) });
         await cluster.FormAsync(number => number == 1 ? stuck : null);
         stuck.Armed = true;
         await cluster.Nodes[1].ForceRegroupAsync(Cancel).WaitAsync(TimeSpan.FromSeconds(30), Cancel);

@@ -342,7 +342,7 @@ public sealed class HeaderFacadeTests
         foreach (var (command, expected) in new[]
         {
             ("help", "matrix"), ("state", "Member"), ("view", "installed e"), ("matrix", "hears {1,2,3}"), ("lease", "valid for"), ("paths", "node 2 path 0 127.0.0.1:"),
-            ("counters", "datagrams received"), ("journal 5", "installed"), ("", "help"), ("nonsense", "unknown command 'nonsense'"), ("fault cut 2", "refused"),
+            ("counters", "datagrams received"), ("journal 20", "installed"), ("", "help"), ("nonsense", "unknown command 'nonsense'"), ("fault cut 2", "refused"),
         })
         {
             Assert.Contains(expected, await node.DiagnoseAsync(command, Cancel), StringComparison.Ordinal);

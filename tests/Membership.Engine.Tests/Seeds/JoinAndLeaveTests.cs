@@ -84,7 +84,7 @@ public sealed class JoinAndLeaveTests
         SteppedCluster cluster = SteppedCluster.Formed(3);
         Stepped living = cluster[3];
         // The petition of a second node 3, with a store of its own, reaches the coordinator while the first one lives.
-        var petition = new PetitionMessage(MembershipCore.ProtocolVersion, 0, 4711, true, true, ViewId.None, Epoch.None);
+        var petition = new PetitionMessage(MembershipCore.ProtocolVersion, 0, 4711, true, true, ViewId.None, Epoch.None, false);
         var header = new MessageHeader { From = new NodeId(3), FromIncarnation = new Incarnation(60), To = new NodeId(1), Sequence = 1 };
         PetitionReplyMessage? reply = null;
         cluster[1].Sent = body => reply = body as PetitionReplyMessage ?? reply;

@@ -279,6 +279,11 @@ internal sealed class Stepped : IProtocolEffects
     {
     }
 
+    /// <summary>Change notifications in order.</summary>
+    public List<ClusterChangeNotification> Told { get; } = [];
+
+    public void Notify(ClusterChangeNotification change, ViewId view) => Told.Add(change);
+
     public void ProbeCrashEvidence(NodeId node, Incarnation incarnation)
     {
     }

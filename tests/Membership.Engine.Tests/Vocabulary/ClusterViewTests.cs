@@ -16,7 +16,8 @@ public sealed class ClusterViewTests
         Config.QuickThrowOnFailure.WithMaxTest(300),
         Prop.ForAll(Arbitrary.View.ToArbitrary(), static view =>
         {
-            var mirrored = new ClusterView(view.Epoch, view.Members.Reverse(), view.Rule, view.Timing, view.Master, view.ViceMaster, view.QuorumOwner);
+            var mirrored = new ClusterView(view.Epoch, view.Members.Reverse(), view.Rule, view.Timing, view.Master, view.ViceMaster, view.QuorumOwner,
+                view.Disqualified, view.FormerMaster, view.BaseEpoch);
             return mirrored.Equals(view) && mirrored.Id == view.Id && mirrored.GetHashCode() == view.GetHashCode()
                 && mirrored.Members.SequenceEqual(view.Members) && view.Coordinator == view.Nodes.Lowest
                 && view.Members.All(member => view.Find(member.Node) == member && view.Contains(member.Node, member.Incarnation) && !view.Contains(member.Node, member.Incarnation.Next))

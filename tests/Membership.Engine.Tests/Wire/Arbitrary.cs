@@ -45,9 +45,10 @@ internal static class Arbitrary
         from incarnation in Number from storeId in Signed from weight in Gen.Choose(0, 100)
         from epoch in AnyEpoch from rule in Rule from timing in Timing
         from master in AnyNode from vice in AnyNode from owner in AnyNode
+        from disqualified in Set from former in AnyNode from handover in Flag from before in AnyEpoch
         select new ClusterView(
             epoch, nodes.Distinct().Select(node => new ClusterMember(node, new Incarnation(incarnation ^ node.Value), (weight + node.Value) % 7, storeId + node.Value)),
-            rule, timing, master, vice, owner);
+            rule, timing, handover ? default : master, vice, owner, disqualified, handover ? former : default, before);
 
     public static readonly Gen<ViewId> Id = from epoch in AnyEpoch from hash in Signed select new ViewId(epoch, (ulong)hash);
 
@@ -67,7 +68,8 @@ internal static class Arbitrary
         [MessageKind.Status] = Status.Select(static body => (MessageBody)body),
         [MessageKind.Petition] =
             from version in Gen.Choose(-1, int.MaxValue) from hash in Signed from store in Signed from locked in Flag from empty in Flag from view in Id from epoch in AnyEpoch
-            select (MessageBody)new PetitionMessage(version, (ulong)hash, store, locked, empty, view, epoch),
+            from disqualified in Flag
+            select (MessageBody)new PetitionMessage(version, (ulong)hash, store, locked, empty, view, epoch, disqualified),
         [MessageKind.PetitionReply] =
             from outcome in Outcome from coordinator in AnyNode from floor in AnyIncarnation from reason in Text
             select (MessageBody)new PetitionReplyMessage(outcome, coordinator, floor, reason),
@@ -82,6 +84,7 @@ internal static class Arbitrary
         [MessageKind.Poison] = from target in AnyIncarnation from epoch in AnyEpoch select (MessageBody)new PoisonMessage(target, epoch),
         [MessageKind.PoisonAcknowledged] =
             from target in AnyIncarnation from epoch in AnyEpoch select (MessageBody)new PoisonAcknowledgedMessage(target, epoch),
+        [MessageKind.RoleChange] = from change in Gen.Choose(0, 3) from node in AnyNode select (MessageBody)new RoleChangeMessage((RoleChange)change, node),
     }.ToImmutableDictionary();
 
     private static Gen<bool> Flag => Gen.Elements(true, false);

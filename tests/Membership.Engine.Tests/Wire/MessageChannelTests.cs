@@ -83,7 +83,7 @@ public sealed class MessageChannelTests : IAsyncLifetime
         _one.Send(Header(Two, 1, incarnation: 9), 0, null);
         await Loopback.Until("the life is known", () => _atTwo.Count == 1);
         using DatagramSealer wiped = Sealer(One, _keys);
-        var petition = new PetitionMessage(1, 2, 3, true, true, ViewId.None, Epoch.None);
+        var petition = new PetitionMessage(1, 2, 3, true, true, ViewId.None, Epoch.None, false);
         Inject(wiped, MessageCodecTests.Encode(Header(Two, 1, incarnation: 1), null), 1);
         Inject(wiped, MessageCodecTests.Encode(Header(Two, 2, incarnation: 1), FragmentTests.LargeStatus() with { Rows = [] }), 1, fragmented: true);
         Inject(wiped, MessageCodecTests.Encode(Header(Two, 3, incarnation: 1), petition), 1);

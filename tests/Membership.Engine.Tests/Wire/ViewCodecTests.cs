@@ -9,7 +9,7 @@ namespace Membership.Engine.Tests.Wire;
 
 public sealed class ViewCodecTests
 {
-    private const int Header = 4 + 37;
+    private const int Header = ViewCodec.MinBytes - ViewCodec.MemberBytes;
 
     [Fact]
     public void A_view_survives_completely() => Check.One(
@@ -19,7 +19,8 @@ public sealed class ViewCodecTests
             byte[] bytes = Write(view);
             Assert.True(ViewCodec.TryRead([.. bytes, 1, 2, 3], out ClusterView? read, out int consumed));
             return consumed == bytes.Length && read!.Id == view.Id && read.Members.SequenceEqual(view.Members) && read.Rule == view.Rule
-                && read.Timing == view.Timing && read.Master == view.Master && read.ViceMaster == view.ViceMaster && read.QuorumOwner == view.QuorumOwner;
+                && read.Timing == view.Timing && read.Master == view.Master && read.ViceMaster == view.ViceMaster && read.QuorumOwner == view.QuorumOwner
+                && read.Disqualified == view.Disqualified && read.FormerMaster == view.FormerMaster && read.BaseEpoch == view.BaseEpoch;
         }));
 
     [Fact]
@@ -39,9 +40,11 @@ public sealed class ViewCodecTests
         RefusedAfter(static bytes => BinaryPrimitives.WriteInt32LittleEndian(bytes[(Header + 10)..], int.MaxValue));         // weights overflow
         RefusedAfter(static bytes => BinaryPrimitives.WriteUInt32LittleEndian(bytes[(Header - 4)..], 0));                    // no members
         RefusedAfter(static bytes => BinaryPrimitives.WriteUInt32LittleEndian(bytes[(Header - 4)..], uint.MaxValue));
-        RefusedAfter(static bytes => bytes[12] = 4);                                                                         // a policy that is none
-        RefusedAfter(static bytes => BinaryPrimitives.WriteInt64LittleEndian(bytes[15..], 0));                               // clock period 0
+        RefusedAfter(static bytes => bytes[20] = 4);                                                                         // a policy that is none
+        RefusedAfter(static bytes => BinaryPrimitives.WriteInt64LittleEndian(bytes[23..], 0));                               // clock period 0
         RefusedAfter(static bytes => BinaryPrimitives.WriteInt64LittleEndian(bytes[4..], -1));                               // a negative epoch
+        RefusedAfter(static bytes => BinaryPrimitives.WriteInt64LittleEndian(bytes[12..], -1));                              // a negative base epoch
+        RefusedAfter(static bytes => BinaryPrimitives.WriteUInt16LittleEndian(bytes[45..], 2));                              // a former master beside a master
     }
 
     [Fact]

@@ -1,0 +1,163 @@
+// Role changes and the states of the cluster (design 7), stepped by hand: a handover waits for the former master's work, the
+// master's frames keep members fresh, a second master is seen.
+using Membership.Engine.Protocol;
+using Membership.Engine.Tests.Seeds;
+using Xunit;
+
+namespace Membership.Engine.Tests.Protocol;
+
+public sealed class RoleChangeTests
+{
+    private static readonly ClusterChangeNotification Stale = new(ClusterChange.StaleCluster, NodeId.Invalid);
+    private static readonly ClusterChangeNotification Valid = new(ClusterChange.ValidState, NodeId.Invalid);
+    private static readonly ClusterChangeNotification Invalid = new(ClusterChange.InvalidCluster, NodeId.Invalid);
+
+    [Fact]
+    public void Nobody_is_elected_before_the_former_masters_work_has_stopped()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        cluster[1].HoldCallback = CallbackKind.HandOverMastership;
+        long request = cluster[1].Ask(static (core, id, now) => core.ReleaseMastership(id, now));
+        cluster.Until(() => cluster[1].CallbackNames.Contains("HandOverMastership"));
+        cluster.Run(10);
+        Assert.All(cluster.Nodes.Values, static node => Assert.False(node.Core.InForce!.Master.IsValid));
+        Assert.All(cluster.Nodes.Values, static node => Assert.True(node.Core.Lease.ValidUntil > MonotonicTime.MinValue));
+        Assert.Null(cluster[1].StatusOf(request));
+
+        cluster[1].ReleaseCallbacks();
+        cluster.Until(() => cluster[1].StatusOf(request) is not null);
+        ClusterView view = cluster.UntilInstalled(1, 2, 3);
+        Assert.Equal((MembershipStatus.Ok, new NodeId(2), new NodeId(1)), (cluster[1].StatusOf(request)!.Value, view.Master, view.ViceMaster));
+    }
+
+    [Fact]
+    public void A_former_master_that_never_stops_its_work_halts_and_the_next_one_waits_for_its_lease()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        cluster[2].HoldCallback = CallbackKind.HandOverMastership;
+        cluster[1].Ask(static (core, id, now) => core.ReleaseMastership(id, now));
+        cluster.Until(() => cluster[3].Core.Installed!.Master == new NodeId(2));
+        cluster[3].Ask(static (core, id, now) => core.SetQualification(id, new NodeId(2), qualified: false, now));
+        cluster.Until(() => cluster[2].Halted == HaltCode.CallbackTimeout, seconds: 60);
+        ClusterView view = cluster.UntilInstalled(1, 3);
+        Assert.Equal(new NodeId(1), view.Master);
+    }
+
+    [Fact]
+    public void The_masters_own_frames_keep_the_members_fresh_when_heartbeats_are_rarer_than_frames()
+    {
+        // A heartbeat every 12 s, a frame every 4 s, stale after 10 s.
+        SteppedCluster cluster = SteppedCluster.Formed(3, static options => options with { Timing = new ClusterTiming(TimeSpan.FromSeconds(3), 4, 2) });
+        cluster.Run(120);
+        Assert.All(cluster.Nodes.Values, static node => Assert.False(node.Core.IsStale));
+        Assert.All(cluster.Nodes.Values, static node => Assert.DoesNotContain(Stale, node.Told));
+    }
+
+    [Fact]
+    public void Without_frames_of_its_own_a_master_with_rare_heartbeats_is_missed_after_the_time_and_every_heartbeat_ends_it()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3, static options => options with
+        {
+            Timing = new ClusterTiming(TimeSpan.FromSeconds(3), 4, 2),
+            MembershipFrameInterval = TimeSpan.FromHours(1),
+        });
+        cluster.Run(60);
+        Assert.DoesNotContain(Stale, cluster[1].Told);
+        List<ClusterChangeNotification> told = cluster[3].Told.FindAll(static change => change == Stale || change == Valid);
+        Assert.True(told.Count >= 4);
+        Assert.All(Enumerable.Range(0, told.Count), index => Assert.Equal(index % 2 == 0 ? Stale : Valid, told[index]));
+    }
+
+    [Fact]
+    public void A_second_master_under_another_view_of_the_same_epoch_is_said_once_and_ends_when_it_is_gone()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        ViewId other = new(cluster[2].Core.InForce!.Epoch, 12345);
+        for (int i = 0; i < 3; i++)
+        {
+            cluster[2].Do((core, now) => core.Receive(HeaderFrom(cluster, 3, 2, other), 0, null, now));
+            cluster.Run(0.5);
+        }
+        Assert.Single(cluster[2].Told, Invalid);
+        Assert.DoesNotContain(Valid, cluster[2].Told);
+        cluster.Run(10);
+        Assert.Equal(Valid, cluster[2].Told[^1]);
+        Assert.DoesNotContain(Invalid, cluster[1].Told);
+    }
+
+    [Fact]
+    public void A_master_that_serves_under_an_unknown_newer_view_is_a_second_master()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        ViewId other = new(new Epoch(cluster[2].Core.InForce!.Epoch.Value + (1L << 32)), 77);
+        cluster[2].Do((core, now) => core.Receive(HeaderFrom(cluster, 3, 2, other), 0, null, now));
+        Assert.Single(cluster[2].Told, Invalid);
+    }
+
+    [Fact]
+    public void A_late_message_of_a_master_just_replaced_is_no_second_master()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        ViewId before = cluster[2].Core.InForce!.Id;
+        cluster[1].Ask(static (core, id, now) => core.ReleaseMastership(id, now));
+        cluster.Until(() => cluster[2].Core.Installed!.Master == new NodeId(2));
+        MessageHeader late = HeaderFrom(cluster, 1, 3, before);
+        cluster[3].Do((core, now) => core.Receive(in late, 0, null, now));
+        Assert.DoesNotContain(Invalid, cluster[3].Told);
+    }
+
+    [Fact]
+    public void A_role_request_that_asked_in_a_view_that_is_gone_is_ignored()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        ViewId before = cluster[1].Core.InForce!.Id;
+        cluster[1].Ask(static (core, id, now) => core.ReleaseMastership(id, now));
+        cluster.Until(() => cluster[1].Core.Installed!.Master == new NodeId(2));
+        cluster[2].Ask(static (core, id, now) => core.ReleaseMastership(id, now));
+        cluster.Until(() => cluster[1].Core.Installed!.Master == new NodeId(1));
+        ClusterView view = cluster.UntilInstalled(1, 2, 3);
+        // A copy of the first request that was long under way.
+        MessageHeader late = HeaderFrom(cluster, 1, 1, before);
+        late.From = new NodeId(2);
+        late.FromIncarnation = cluster[2].Core.Incarnation;
+        cluster[1].Do((core, now) => core.Receive(in late, 0, new RoleChangeMessage(RoleChange.Release, new NodeId(1)), now));
+        cluster.Run(2);
+        Assert.Equal(view.Id, cluster[1].Core.Installed!.Id);
+    }
+
+    [Fact]
+    public void Only_the_master_may_ask_the_coordinator_for_a_switchover()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        ViewId view = cluster[1].Core.InForce!.Id;
+        MessageHeader header = HeaderFrom(cluster, 3, 1, view);
+        cluster[1].Do((core, now) => core.Receive(in header, 0, new RoleChangeMessage(RoleChange.Release, new NodeId(1)), now));
+        cluster[1].Do((core, now) => core.Receive(in header, 0, new RoleChangeMessage(RoleChange.HandedOver, new NodeId(1)), now));
+        cluster.Run(2);
+        Assert.Equal(view, cluster[1].Core.Installed!.Id);
+    }
+
+    [Fact]
+    public void A_joiner_brings_its_own_qualification()
+    {
+        var cluster = new SteppedCluster(3, static options => options with { Qualified = options.Self != new NodeId(2) });
+        cluster[1].Start();
+        cluster[3].Start();
+        cluster.UntilInstalled(1, 3);
+        cluster[2].Start();
+        ClusterView view = cluster.UntilInstalled(1, 2, 3);
+        Assert.Equal(NodeSet.Of(2), view.Disqualified);
+        Assert.Equal((new NodeId(1), new NodeId(3)), (view.Master, view.ViceMaster));
+    }
+
+    private static MessageHeader HeaderFrom(SteppedCluster cluster, int from, int to, ViewId inForce) => new()
+    {
+        From = new NodeId(from),
+        FromIncarnation = cluster[from].Core.Incarnation,
+        To = new NodeId(to),
+        ToIncarnation = cluster[to].Core.Incarnation,
+        InForce = inForce,
+        Sequence = 1_000_000,
+        Flags = HeaderFlags.Master | HeaderFlags.Hears,
+    };
+}
