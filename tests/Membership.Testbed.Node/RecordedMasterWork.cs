@@ -17,13 +17,13 @@ internal sealed class RecordedMasterWork(IConfiguration configuration, IClusterM
     protected override async Task ExecuteAsMasterAsync(MasterLease lease, CancellationToken stoppingToken)
     {
         long lastRun = 0, servingEpoch = 0;
+        bool paused = false;
         EventLines.Print(membership.Self.Value, $"master-work-starts e={lease.Epoch}");
         while (!stoppingToken.IsCancellationRequested)
         {
-            long now = HostClock.Now;
-            if (now - lastRun > Stopped) _running.Begin(lease.Epoch.Value, now);
-            else _running.Extend(now);
-            lastRun = now;
+            // Work is not cancelled by a hold, it is told to wait: until the lease is valid again it does nothing.
+            paused = !lease.IsValid && (paused || lease.IsHeld);
+            if (!paused) Run(lease, ref lastRun);
             Serve(lease, ref servingEpoch);
             await Task.Delay(Pause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -34,6 +34,14 @@ internal sealed class RecordedMasterWork(IConfiguration configuration, IClusterM
     {
         _serving.Dispose();
         _running.Dispose();
+    }
+
+    private void Run(MasterLease lease, ref long lastRun)
+    {
+        long now = HostClock.Now;
+        if (now - lastRun > Stopped) _running.Begin(lease.Epoch.Value, now);
+        else _running.Extend(now);
+        lastRun = now;
     }
 
     private void Serve(MasterLease lease, ref long servingEpoch)

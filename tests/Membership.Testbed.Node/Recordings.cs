@@ -19,7 +19,7 @@ internal static class Recordings
 
     public static string MasterRunning(IConfiguration configuration) => MasterRunning(Prefix(configuration));
 
-    /// <summary>In which master-only work ran, whether it asked its lease or not.</summary>
+    /// <summary>In which master-only work ran, holds aside, whether it asked its lease or not.</summary>
     public static string MasterRunning(string prefix) => prefix + ".master-running";
 
     private static string Prefix(IConfiguration configuration)

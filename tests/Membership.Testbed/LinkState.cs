@@ -50,6 +50,12 @@ public sealed record LinkState
     /// <summary>Whether what one port sends cannot get to another.</summary>
     public bool IsCut(int from, int to) => Cuts.Contains((from, to)) || Losses.GetValueOrDefault(to) == 100;
 
+    /// <inheritdoc/>
+    public bool Equals(LinkState? other) => other is not null && ToRules() == other.ToRules();
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => ToRules().GetHashCode(StringComparison.Ordinal);
+
     /// <summary>The whole rule set, to be loaded in one transaction in place of the former one.</summary>
     internal string ToRules()
     {

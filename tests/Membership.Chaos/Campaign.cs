@@ -1,0 +1,154 @@
+// Rounds of faults on a running cluster. A supervisor starts again whatever ended, as a service manager would; after each
+// round everything is healed and the cluster must come together in time; then the judge looks at all that was recorded.
+using System.Globalization;
+using Membership.Testbed;
+
+namespace Membership.Chaos;
+
+internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action<string> say)
+{
+    /// <summary>Starting a process on a loaded machine takes its time; it is counted from when the process says that it runs.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
+    /// <summary>What the machine may add to a convergence: pauses and a loaded scheduler.</summary>
+    private static readonly TimeSpan Slack = TimeSpan.FromSeconds(1);
+
+    private readonly Dictionary<int, TimeSpan> _down = [];
+    private readonly List<string> _violations = [];
+    private readonly HashSet<NodeLife> _mourned = [];
+    private readonly HashSet<NodeLife> _ended = [];
+    private LinkState _links = LinkState.Healthy;
+
+    public int Faults { get; private set; }
+
+    public IReadOnlyList<string> Violations => _violations;
+
+    public List<TimeSpan> Convergences { get; } = [];
+
+    private static TimeSpan Now => TimeSpan.FromTicks(TestbedCluster.Now / 100);
+
+    public async Task RunAsync(TimeSpan duration, CancellationToken cancellationToken)
+    {
+        await cluster.FormAsync(cancellationToken);
+        say($"formed: {cluster.State()}");
+        TimeSpan until = Now + duration;
+        for (int round = 1; Now < until && _violations.Count == 0; round++)
+        {
+            IReadOnlyList<Fault> faults = schedule.Round(round);
+            foreach (Fault fault in faults) say($"round {round}: {fault}");
+            Faults += faults.Count;
+            await HarmAsync(faults, cancellationToken);
+            await ConvergeAsync(round, cancellationToken);
+            _violations.AddRange(cluster.Judge().Violations);
+        }
+    }
+
+    private async Task HarmAsync(IReadOnlyList<Fault> faults, CancellationToken cancellationToken)
+    {
+        TimeSpan begin = Now;
+        var begun = new HashSet<Fault>();
+        var over = new HashSet<Fault>();
+        while (over.Count < faults.Count)
+        {
+            TimeSpan time = Now - begin;
+            foreach (Fault fault in faults)
+            {
+                if (time >= fault.At && begun.Add(fault)) Begin(fault, begin);
+                if (time >= fault.End && begun.Contains(fault) && over.Add(fault)) End(fault);
+            }
+            SetLinks(faults.Aggregate(LinkState.Healthy, (links, fault) => links.And(fault.LinksAt(time))));
+            Supervise();
+            await Task.Delay(10, cancellationToken);
+        }
+    }
+
+    private void Begin(Fault fault, TimeSpan roundBegin)
+    {
+        switch (fault)
+        {
+            case KillFault kill:
+                _down[kill.Node] = roundBegin + kill.End;
+                EndProcess(kill.Node, Signal.Kill);
+                break;
+            case LeaveFault leave:
+                _down[leave.Node] = roundBegin + leave.End;
+                EndProcess(leave.Node, Signal.Terminate);
+                break;
+            case StopFault stop:
+                cluster[stop.Node].Send(Signal.Stop);
+                break;
+        }
+    }
+
+    // A node frozen at the time takes a SIGTERM only when it wakes; a kill does not wait.
+    private void EndProcess(int node, Signal signal)
+    {
+        _ended.Add(cluster[node]);
+        cluster[node].Send(signal);
+    }
+
+    private void End(Fault fault)
+    {
+        if (fault is StopFault stop) cluster[stop.Node].Send(Signal.Continue);
+    }
+
+    private void SetLinks(LinkState links)
+    {
+        if (links.Equals(_links)) return;
+        cluster.Network.Links = links;
+        _links = links;
+    }
+
+    /// <summary>Starts again what ended, unless a fault keeps it down; and looks why it ended.</summary>
+    private void Supervise()
+    {
+        foreach (int node in cluster.All)
+        {
+            NodeLife life = cluster[node];
+            if (!life.HasExited) continue;
+            if (_mourned.Add(life)) Mourn(life);
+            if (_down.TryGetValue(node, out TimeSpan until) && Now < until) continue;
+            _down.Remove(node);
+            cluster.Start(node);
+        }
+    }
+
+    // Halts that protect: decided by the protocol, or master-only work that a starved machine did not let stop in time. Anything
+    // else that ends a process, unless it was we, is a defect.
+    private void Mourn(NodeLife life)
+    {
+        string halt = life.Halt is { } said ? said["code"] : "none";
+        bool expected = halt is "NoQuorum" or "Poisoned" or "Removed" or "MasterWorkOverrun" || _ended.Contains(life);
+        say($"  node {life.Node} (life {life.Life}) ended: exit code {life.ExitCode}, halt {halt}");
+        if (!expected) _violations.Add($"node {life.Node} (life {life.Life}) ended with exit code {life.ExitCode}, halt {halt}: see its log in {cluster.Directory}");
+    }
+
+    /// <summary>Everything is healed: all nodes come together within 3 L of the last of them being started.</summary>
+    private async Task ConvergeAsync(int round, CancellationToken cancellationToken)
+    {
+        SetLinks(LinkState.Healthy);
+        long healed = TestbedCluster.Now;
+        long highest = cluster.All.Max(node => cluster[node].LastView?.Epoch ?? 0);
+        TimeSpan deadline = Now + Patience;
+        while (true)
+        {
+            Supervise();
+            if (cluster.All.All(node => !cluster[node].HasExited && cluster[node].LastServedAt > healed) && cluster.CommonView(cluster.All, highest - 1) is { } views)
+            {
+                long ready = Math.Max(healed, cluster.All.Max(node => cluster[node].Last("started")!.Time));
+                long together = Math.Max(ready, views.Max(static view => view.Time));
+                TimeSpan took = TimeSpan.FromTicks((together - ready) / 100);
+                Convergences.Add(took);
+                say(string.Create(CultureInfo.InvariantCulture, $"  together in epoch {views[0].Epoch}, {(together - healed) / 1e6:0} ms after healing, {took.TotalMilliseconds:0} ms after the last start"));
+                if (took > cluster.Plan.LossPeriod * 3 + Slack) _violations.Add($"round {round}: together only {took.TotalMilliseconds:0} ms after healing and the last start, more than 3 L");
+                return;
+            }
+            if (Now > deadline)
+            {
+                _violations.Add($"round {round}: not together {Patience.TotalSeconds:0} s after healing: {cluster.State()}");
+                return;
+            }
+            await Task.Delay(20, cancellationToken);
+        }
+    }
+}
