@@ -311,8 +311,9 @@ internal sealed partial class MembershipCore
         if (!mine) return DropReason.WrongIncarnation;
         bool foreign = poison.Target != _state.Incarnation;
         if (!IsMember || (poison.Epoch <= InForceId.Epoch && !foreign)) return DropReason.StaleActivation;
+        bool wasMaster = _inForce!.Master == _self && Lease.ValidUntil > _now;
         LoseLease();
-        Send(peer, new PoisonAcknowledgedMessage(poison.Target, poison.Epoch));
+        Send(peer, new PoisonAcknowledgedMessage(poison.Target, poison.Epoch, wasMaster));
         if (Phase == NodePhase.Leaving) GoDown();
         else Halt(HaltCode.Poisoned, $"node {peer.Node} says that this node is out of epoch {poison.Epoch}; in force here was {InForceId.Epoch}");
         return DropReason.None;
@@ -321,6 +322,7 @@ internal sealed partial class MembershipCore
     private DropReason OnPoisonAcknowledged(Peer peer, PoisonAcknowledgedMessage acknowledged)
     {
         Release(peer, acknowledged.Target);
+        if (acknowledged.WasMaster && _inForce is { } view && view.Epoch == acknowledged.Epoch && !view.Contains(peer.Node)) _secondMasterUntil = _now + _options.StaleAfter;
         for (int i = _ejectRequests.Count - 1; i >= 0; i--)
         {
             if (_ejectRequests[i].Node != peer.Node) continue;

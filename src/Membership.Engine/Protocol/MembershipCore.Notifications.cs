@@ -12,7 +12,6 @@ internal sealed partial class MembershipCore
     /// <summary>What a joiner's first view is compared with: the view it was let into.</summary>
     private ClusterView? _joinBase;
 
-    private MonotonicTime _inForceSince = MonotonicTime.MinValue;
     private MonotonicTime _frameAt = MonotonicTime.MinValue;
     private MonotonicTime _nextFrameAt = MonotonicTime.MaxValue;
     private MonotonicTime _secondMasterUntil = MonotonicTime.MinValue;
@@ -58,7 +57,7 @@ internal sealed partial class MembershipCore
     /// <summary>A view in force was agreed on by its master, too: as good as a frame.</summary>
     private void BeginFrames(ClusterView view)
     {
-        _inForceSince = _frameAt = _now;
+        _frameAt = _now;
         _nextFrameAt = view.Master == _self && Phase != NodePhase.Leaving ? _now + _options.MembershipFrameInterval : MonotonicTime.MaxValue;
     }
 
@@ -84,14 +83,13 @@ internal sealed partial class MembershipCore
     }
 
     /// <summary>
-    /// Another node serves as master under another view, while the lease is valid here. A view that is pending here is this cluster's
-    /// next one; an older one may still be in flight for as long as its leases could have lasted.
+    /// Another node serves as master under a newer view that this one was not asked about, while the lease is valid here. Of an older view a
+    /// message may be late; there the answer to the poison tells (<see cref="PoisonAcknowledgedMessage.WasMaster"/>).
     /// </summary>
     private bool IsSecondMaster(ViewId other, ClusterView view, Peer peer)
     {
         if (Phase != NodePhase.Member || Lease.ValidUntil <= _now || !view.Master.IsValid || view.Master == peer.Node) return false;
-        if (other.Epoch < view.Epoch) return _now - _inForceSince > _timing.LossPeriod;
-        return _state.FindPending(other) is null && _state.InForceId != other;
+        return other.Epoch > view.Epoch && _state.FindPending(other) is null && _state.InForceId != other;
     }
 
     /// <summary>After every input: begins and ends of the stale and the invalid state, as they happen.</summary>

@@ -229,4 +229,7 @@ internal sealed record PoisonMessage(Incarnation Target, Epoch Epoch) : MessageB
 internal sealed record RoleChangeMessage(RoleChange Change, NodeId Node) : MessageBody(MessageKind.RoleChange);
 
 /// <summary>Sent after the poisoned life stopped serving.</summary>
-internal sealed record PoisonAcknowledgedMessage(Incarnation Target, Epoch Epoch) : MessageBody(MessageKind.PoisonAcknowledged);
+/// <param name="Target">The life.</param>
+/// <param name="Epoch">The poison's.</param>
+/// <param name="WasMaster">It served as master, with a valid lease, until the poison came.</param>
+internal sealed record PoisonAcknowledgedMessage(Incarnation Target, Epoch Epoch, bool WasMaster) : MessageBody(MessageKind.PoisonAcknowledged);

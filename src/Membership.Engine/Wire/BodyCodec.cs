@@ -57,6 +57,7 @@ internal static class BodyCodec
             case PoisonAcknowledgedMessage acknowledged:
                 writer.I64(acknowledged.Target.Value);
                 writer.I64(acknowledged.Epoch.Value);
+                writer.Bool(acknowledged.WasMaster);
                 break;
             case RoleChangeMessage change:
                 writer.U8((byte)change.Change);
@@ -82,7 +83,7 @@ internal static class BodyCodec
             MessageKind.JoinPrepared => new JoinPreparedMessage(reader.I64(), ReadViewId(ref reader)),
             MessageKind.JoinFailed => new JoinFailedMessage(reader.I64(), ReadOutcome(ref reader)),
             MessageKind.Poison => new PoisonMessage(ReadIncarnation(ref reader), ReadEpoch(ref reader)),
-            MessageKind.PoisonAcknowledged => new PoisonAcknowledgedMessage(ReadIncarnation(ref reader), ReadEpoch(ref reader)),
+            MessageKind.PoisonAcknowledged => new PoisonAcknowledgedMessage(ReadIncarnation(ref reader), ReadEpoch(ref reader), reader.Bool()),
             MessageKind.RoleChange => new RoleChangeMessage(ReadRoleChange(ref reader), reader.Node()),
             _ => null,
         };

@@ -95,6 +95,20 @@ public sealed class RoleChangeTests
     }
 
     [Fact]
+    public void A_master_of_an_older_view_that_served_until_it_was_poisoned_is_a_second_master()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        cluster.Kill(1);
+        ClusterView view = cluster.UntilInstalled(2, 3);
+        MessageHeader header = HeaderFrom(cluster, 1, 2, ViewId.None);
+        cluster[2].Do((core, now) => core.Receive(in header, 0, new PoisonAcknowledgedMessage(header.FromIncarnation, view.Epoch, WasMaster: false), now));
+        Assert.DoesNotContain(Invalid, cluster[2].Told);
+        header.Sequence++;
+        cluster[2].Do((core, now) => core.Receive(in header, 0, new PoisonAcknowledgedMessage(header.FromIncarnation, view.Epoch, WasMaster: true), now));
+        Assert.Single(cluster[2].Told, Invalid);
+    }
+
+    [Fact]
     public void A_late_message_of_a_master_just_replaced_is_no_second_master()
     {
         SteppedCluster cluster = SteppedCluster.Formed(3);

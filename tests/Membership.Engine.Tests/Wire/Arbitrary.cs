@@ -83,7 +83,7 @@ internal static class Arbitrary
         [MessageKind.JoinFailed] = from id in Signed from reason in Outcome select (MessageBody)new JoinFailedMessage(id, reason),
         [MessageKind.Poison] = from target in AnyIncarnation from epoch in AnyEpoch select (MessageBody)new PoisonMessage(target, epoch),
         [MessageKind.PoisonAcknowledged] =
-            from target in AnyIncarnation from epoch in AnyEpoch select (MessageBody)new PoisonAcknowledgedMessage(target, epoch),
+            from target in AnyIncarnation from epoch in AnyEpoch from wasMaster in Flag select (MessageBody)new PoisonAcknowledgedMessage(target, epoch, wasMaster),
         [MessageKind.RoleChange] = from change in Gen.Choose(0, 3) from node in AnyNode select (MessageBody)new RoleChangeMessage((RoleChange)change, node),
     }.ToImmutableDictionary();
 

@@ -55,7 +55,7 @@ internal sealed class RoleChecker(ClusterWorld world, ViewChainChecker chain)
         if (chain.Newest is { } newest && newest.Epoch > view.Epoch) return;
         foreach ((SimProcess other, Account theirs) in _accounts)
         {
-            if (!theirs.Works || !other.Alive || !view.Master.IsValid || view.Master.Value == other.Number) continue;
+            if (!theirs.Works || !other.Alive || other.Node.Process != other || !view.Master.IsValid || view.Master.Value == other.Number) continue;
             if (view.Contains(new NodeId(other.Number), other.Incarnation))
                 world.Violate("handover", $"{view} with master {view.Master} comes into force at node {process.Number} while the master-only work of node {other.Number} goes on.");
         }
