@@ -1,0 +1,236 @@
+// The arbiter: gives the contest for the LUN a thread of its own, deadlines, and answers in the engine's words.
+using System.Collections.Immutable;
+using System.Text;
+using Membership.Arbiters.Scsi.Record;
+using Membership.Arbiters.Scsi.Reservations;
+using Membership.Arbiters.Scsi.Transports;
+using Membership.Engine;
+using Membership.Engine.Arbitration;
+using Membership.Engine.Runtime;
+
+namespace Membership.Arbiters.Scsi;
+
+/// <summary>A quorum witness on a small shared LUN, held by a SCSI reservation and defended by a renewal counter in its first blocks.</summary>
+/// <remarks>Safe for calls from any thread, one at a time but for <see cref="DisposeAsync"/>. A node number is used by one process at a time.</remarks>
+public sealed class ScsiReservationArbiter : IQuorumArbiter
+{
+    /// <summary>SCSI commands that the longest renewal may need, reconnecting included.</summary>
+    private const int CommandsPerCall = 12;
+
+    private readonly ScsiReservationOptions _options;
+    private readonly Func<ArbiterIdentity, IScsiTransport> _connect;
+    private readonly IoThread _thread;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _start = new();
+    private Task _observer = Task.CompletedTask;
+
+    // Touched on the thread only.
+    private WitnessContest? _contest;
+
+    /// <summary>Makes the arbiter; nothing is touched before the first call.</summary>
+    /// <param name="options">Which LUN and how; copied.</param>
+    /// <exception cref="ArgumentException">An option is out of range; the message lists every failure.</exception>
+    public ScsiReservationArbiter(ScsiReservationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Validate() is { Count: > 0 } failures) throw new ArgumentException(string.Join(" ", failures), nameof(options));
+        _options = options with { };
+        _connect = TransportFor;
+        _thread = new IoThread($"scsi witness {_options}");
+    }
+
+    /// <inheritdoc/>
+    public string Description => $"SCSI witness {_options}";
+
+    /// <inheritdoc/>
+    public TimeSpan RenewInterval => _options.RenewInterval;
+
+    private TimeSpan CallLimit => _options.CommandTimeout * CommandsPerCall;
+
+    /// <inheritdoc/>
+    public async ValueTask<string?> CheckAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
+    {
+        string? verdict = null;
+        WitnessResult result = await RunAsync(identity, CallLimit * 2, (contest, deadline) =>
+        {
+            (WitnessContest _, ScsiUnit unit, WitnessDisk disk, IReservation reservation) = contest;
+            verdict = UnitCheck.Run(unit, disk, reservation, identity, _options, deadline);
+            if (verdict is null) contest.Contest.Observe(deadline);
+            return Succeeded;
+        }, cancellationToken).ConfigureAwait(false);
+        string? trouble = result.Outcome == WitnessOutcome.Success ? verdict : result.Detail;
+        return trouble is null ? null : $"The SCSI witness cannot be used: {trouble}";
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<WitnessResult> ArbitrateAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
+        => RunAsync(identity, _options.OwnershipPeriod * 3 + CallLimit, static (contest, deadline) => contest.Contest.Challenge(deadline), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<WitnessResult> RenewAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
+        => RunAsync(identity, CallLimit, static (contest, deadline) => contest.Contest.Renew(deadline), cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<WitnessResult> WriteSlotAsync(ArbiterIdentity identity, ImmutableArray<ClusterView> slot, CancellationToken cancellationToken)
+    {
+        WitnessResult result = await RunAsync(identity, CallLimit, (contest, deadline) => contest.Contest.WriteSlot(slot, deadline), cancellationToken).ConfigureAwait(false);
+        if (result.Outcome == WitnessOutcome.Success) FenceLater(identity, slot);
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ReleaseAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
+        => await RunAsync(identity, CallLimit, static (contest, deadline) =>
+        {
+            contest.Contest.Release(deadline);
+            return Succeeded;
+        }, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Makes the LUN this cluster's witness, whatever it held; all that was recorded is lost. For operators, with every node stopped.</summary>
+    /// <param name="identity">Who asks.</param>
+    /// <param name="clearReservations">Removes every reservation and registration first, whoever made them.</param>
+    /// <param name="cancellationToken">The deadline.</param>
+    /// <returns>Null when it is done, else what is wrong and what to do.</returns>
+    public async ValueTask<string?> InitializeAsync(ArbiterIdentity identity, bool clearReservations, CancellationToken cancellationToken)
+    {
+        string? verdict = null;
+        WitnessResult result = await RunAsync(identity, CallLimit * 2, (contest, deadline) =>
+        {
+            verdict = contest.Contest.Initialize(clearReservations, deadline);
+            return Succeeded;
+        }, cancellationToken).ConfigureAwait(false);
+        return result.Outcome == WitnessOutcome.Success ? verdict : result.Detail;
+    }
+
+    /// <summary>Stops watching and lets go of the LUN. Does not release the witness: what is owned runs out by itself.</summary>
+    /// <returns>A task that ends when all is closed; it does not wait for a unit that hangs.</returns>
+    public async ValueTask DisposeAsync()
+    {
+        if (_stopping.IsCancellationRequested) return;
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        Task<bool> closed = _thread.RunAsync(() =>
+        {
+            _contest?.Dispose();
+            return true;
+        }, CancellationToken.None);
+        _thread.Complete();
+        await Task.WhenAny(closed, Task.Delay(_options.CommandTimeout)).ConfigureAwait(false);
+    }
+
+    private static WitnessResult Succeeded => new(WitnessOutcome.Success, TimeSpan.Zero, []);
+
+    private static WitnessResult Unknown(string detail) => new(WitnessOutcome.Unknown, TimeSpan.Zero, [], detail);
+
+    private static string Clean(string name) => new([.. name.Select(static letter => char.IsAsciiLetterOrDigit(letter) ? char.ToLowerInvariant(letter) : '-').Take(100)]);
+
+    /// <summary>Runs one piece of work on the thread; the caller has its answer by the deadline, whatever the unit does.</summary>
+    private async ValueTask<WitnessResult> RunAsync(
+        ArbiterIdentity identity, TimeSpan limit, Func<Engaged, Deadline, WitnessResult> work, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(identity.ClusterId, nameof(identity));
+        ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
+        var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+        both.CancelAfter(limit);
+        CancellationToken token = both.Token;
+        Task<WitnessResult> running = _thread.RunAsync(() => work(EngagedFor(identity), new Deadline(MonotonicClock.System.Now + limit, token)), token);
+        // The source lives as long as the work does, which may be longer than this call.
+        _ = running.ContinueWith(static (ended, source) =>
+        {
+            _ = ended.Exception;
+            ((CancellationTokenSource)source!).Dispose();
+        }, both, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        try
+        {
+            return await running.WaitAsync(token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return Unknown($"The {Description} did not answer in time; the request may still take effect.");
+        }
+        catch (ScsiException problem)
+        {
+            return Unknown(problem.Message);
+        }
+        finally
+        {
+            StartObserving(identity);
+        }
+    }
+
+    private readonly record struct Engaged(WitnessContest Contest, ScsiUnit Unit, WitnessDisk Disk, IReservation Reservation);
+
+    private Engaged _engaged;
+
+    /// <summary>The contest of this life; another identity is another key and another session.</summary>
+    private Engaged EngagedFor(ArbiterIdentity identity)
+    {
+        if (_contest is not null && _contest.Identity == identity) return _engaged;
+        _contest?.Dispose();
+        var unit = new ScsiUnit(_connect(identity), _options.CommandTimeout);
+        var disk = new WitnessDisk(unit, identity.ClusterId, Math.Max(_options.MaxNodes, 2));
+        IReservation reservation = _options.Mode == ScsiReservationMode.Classic
+            ? new ClassicReservation(unit)
+            : new PersistentReservation(unit, ReservationKey.For(identity));
+        _contest = new WitnessContest(unit, disk, reservation, identity, _options);
+        return _engaged = new Engaged(_contest, unit, disk, reservation);
+    }
+
+    private IScsiTransport TransportFor(ArbiterIdentity identity)
+    {
+        if (_options.Device is { } device) return OperatingSystem.IsWindows() ? new WindowsDiskTransport(device) : new LinuxBlockTransport(device);
+        byte[] hash = WitnessLayout.HashOf($"{identity.ClusterId}\n{identity.Node}\n{identity.Incarnation.Value}");
+        string portal = _options.Portal!;
+        if (!portal.Contains(':', StringComparison.Ordinal) || portal.EndsWith(']')) portal += ":3260";
+        return new LibIscsiTransport(new IscsiAddress(
+            portal, _options.Target!, _options.Lun,
+            _options.InitiatorName ?? $"iqn.2026-11.org.regroup:{Clean(identity.ClusterId)}.{identity.Node}",
+            ((uint)(hash[0] << 16 | hash[1] << 8 | hash[2]), (ushort)(hash[3] << 8 | hash[4])),
+            _options.ChapUser, _options.ChapPassword, _options.MutualChapUser, _options.MutualChapPassword));
+    }
+
+    private void FenceLater(ArbiterIdentity identity, ImmutableArray<ClusterView> views)
+    {
+        Task<int> fencing = _thread.RunAsync(
+            () => EngagedFor(identity).Contest.Fence(views, new Deadline(MonotonicClock.System.Now + _options.CommandTimeout * 2, _stopping.Token)), _stopping.Token);
+        // Not fenced now is fenced at the next write; who was removed has lost its lease anyway.
+        _ = fencing.ContinueWith(static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
+    private void StartObserving(ArbiterIdentity identity)
+    {
+        lock (_start)
+        {
+            if (_observer != Task.CompletedTask || _stopping.IsCancellationRequested) return;
+            _observer = Task.Run(() => ObserveAsync(identity, _stopping.Token), CancellationToken.None);
+        }
+    }
+
+    /// <summary>Looks at the record twice per renewal interval while this node does not own it.</summary>
+    private async Task ObserveAsync(ArbiterIdentity identity, CancellationToken stopping)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(_options.RenewInterval / 2, stopping).ConfigureAwait(false);
+                try
+                {
+                    await _thread.RunAsync(() =>
+                    {
+                        if (_contest is { IsOwned: false } contest) contest.Observe(new Deadline(MonotonicClock.System.Now + _options.CommandTimeout, stopping));
+                        return true;
+                    }, stopping).ConfigureAwait(false);
+                }
+                catch (Exception problem) when (problem is ScsiException || (problem is OperationCanceledException && !stopping.IsCancellationRequested))
+                {
+                    // No sighting: whoever asks next meets the same trouble and reports it.
+                    continue;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // Disposed.
+        }
+    }
+}
