@@ -20,13 +20,17 @@ internal static class UnitCheck
         if (UnitInquiry.Parse(answer.Data) is not { } inquiry) return $"{unit.Description} does not say what it is (INQUIRY: {answer}).";
         if (inquiry.Qualifier != 0) return $"{unit.Description} is not there: the target has no such LUN. Check the LUN number and what the target shows to this initiator.";
         if (inquiry.DeviceType != 0) return $"{unit.Description} is no disk (device type {inquiry.DeviceType:x2}h, {inquiry.Vendor} {inquiry.Product}).";
-        unit.Require(ScsiCommand.TestUnitReady(), deadline);
+        if (unit.Run(ScsiCommand.TestUnitReady(), deadline).IsConflict)
+        {
+            // A classic reservation keeps everybody out, from looking too. Resetting shows that the unit can be reset; an owner that lives reserves it again.
+            if (options.Mode == ScsiReservationMode.Persistent) return $"{unit.Description} is held by a classic reservation: something else uses it, or a node with Mode=Classic.";
+            reservation.Break(deadline);
+        }
         string? name = IdentityOf(unit, deadline);
         if (options.ExpectedUnit is { } expected && !string.Equals(expected, name, StringComparison.OrdinalIgnoreCase))
             return $"{unit.Description} is {name ?? "nameless"} and ExpectedUnit is {expected}: this is another LUN than the one configured.";
         if (ModeHeader.IsWriteProtected(unit.Run(ScsiCommand.ModeSense(192), deadline).Data) == true)
             return $"{unit.Description} is write-protected: export it read-write to every node.";
-        // With a classic reservation an owner keeps readers out: what the LUN holds is seen by whoever challenges.
         bool readable = disk.TryOpen(deadline);
         if (reservation.Check(deadline) is { } trouble) return $"{unit.Description} ({inquiry.Vendor} {inquiry.Product}) {trouble}";
         if (!readable) return options.Mode == ScsiReservationMode.Classic ? null : $"{unit.Description} is reserved so that it cannot even be read: remove that reservation, or use a LUN of its own.";

@@ -42,8 +42,8 @@ internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservati
     public WitnessResult Challenge(Deadline deadline)
     {
         MonotonicTime called = Now;
-        if (IsOwned && Extend(called, null, deadline) is { Outcome: WitnessOutcome.Success } still && ReadRecord(deadline) is { } known)
-            return still with { Views = known };
+        if (IsOwned && Extend(called, null, deadline) is { Outcome: WitnessOutcome.Success } renewed && ReadRecord(deadline) is { } known)
+            return renewed with { Views = known };
         _ownedUntil = MonotonicTime.MinValue;
         SlotHead? challenged = null;
         bool took = false, broken = false;
@@ -52,6 +52,8 @@ internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservati
             while (true)
             {
                 deadline.ThrowIfOver();
+                // Looked at before the record: a holder that claims meanwhile is seen there.
+                Holder holder = reservation.Look(deadline);
                 if (disk.TryReadHeads(deadline) is not { } heads)
                 {
                     // Only a classic reservation keeps a reader out: broken once; if it is there again, its owner lives.
@@ -63,10 +65,9 @@ internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservati
                 RefuseForeignNumber(heads);
                 _watch.See(heads, Now);
                 SlotHead? top = TopClaim(heads);
-                if (challenged is null) challenged = top ?? SlotHead.Blank(NodeId.Invalid);
-                else if (top is not null && !top.IsSameWrite(challenged)) return Lost($"Node {top.Node} owns the witness and defends it (claim {top.Generation}, renewal {top.Renewals}).");
+                challenged ??= top ?? SlotHead.Blank(NodeId.Invalid);
+                if (top is not null && !top.IsSameWrite(challenged)) return Lost($"Node {top.Node} owns the witness and defends it (claim {top.Generation}, renewal {top.Renewals}).");
 
-                Holder holder = reservation.Look(deadline);
                 if (holder.Kind == Holding.Foreign)
                     return Unknown($"{unit.Description} is reserved by something else (key {new ReservationKey(holder.Key)}): use a LUN of its own, or remove that reservation.");
                 TimeSpan wait = _watch.Wait(_claimant, Now), grace = GraceOf(holder, heads);
@@ -78,11 +79,18 @@ internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservati
                 }
                 if (!reservation.TryTake(holder, deadline)) continue;
                 took = true;
-                if (Claim(called, heads, deadline) is { } won)
+                // What was written before the reservation changed hands is here now; nothing more comes.
+                if (disk.TryReadHeads(deadline) is { } still)
                 {
-                    took = false;
-                    return won;
+                    _watch.See(still, Now);
+                    if (_watch.Wait(_claimant, Now) <= TimeSpan.Zero && Claim(called, still, deadline) is { } won)
+                    {
+                        took = false;
+                        return won;
+                    }
                 }
+                reservation.GiveUp(deadline);
+                took = false;
             }
         }
         finally
