@@ -8,10 +8,28 @@ namespace Membership.Arbiters.Scsi.Tests;
 public sealed class IscsiConformanceTests : ArbiterConformance<IscsiBackend>;
 
 [Trait("Category", "Arbiters")]
-public sealed class IscsiFaultTests : BackendFaultConformance<IscsiBackend>;
+public sealed class IscsiTakeoverTests : TakeoverConformance<IscsiBackend>;
 
 [Trait("Category", "Arbiters")]
-public sealed class IscsiContentionTests : ContentionConformance<IscsiBackend>;
+public sealed class IscsiServerFaultTests : ServerFaultConformance<IscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class IscsiNetworkFaultTests : NetworkFaultConformance<IscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class IscsiLateEffectTests : LateEffectConformance<IscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class IscsiRaceTests : RaceConformance<IscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class IscsiCrowdTests : CrowdConformance<IscsiBackend>;
 
 [Trait("Category", "Arbiters")]
 public sealed class ClassicIscsiConformanceTests : ArbiterConformance<ClassicIscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class ClassicIscsiTakeoverTests : TakeoverConformance<ClassicIscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class ClassicIscsiCrowdTests : CrowdConformance<ClassicIscsiBackend>;

@@ -60,7 +60,7 @@ internal sealed partial class TgtServer : IDisposable
     {
         if (Port == 0) Port = FreePort();
         // -C picks the control socket; its directory is this server's own.
-        var start = new ProcessStartInfo("tgtd") { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("/usr/sbin/tgtd") { RedirectStandardError = true, RedirectStandardOutput = true };
         foreach (string argument in new[] { "-f", "-C", "7", "--iscsi", string.Create(CultureInfo.InvariantCulture, $"portal=127.0.0.1:{Port}") }) start.ArgumentList.Add(argument);
         start.Environment["TGT_IPC_SOCKET"] = Path.Combine(_directory, "ipc");
         _daemon = Process.Start(start)!;
@@ -140,7 +140,7 @@ internal sealed partial class TgtServer : IDisposable
 
     private bool TryAdmin(string arguments, out string output)
     {
-        var start = new ProcessStartInfo("tgtadm", "-C 7 --lld iscsi " + arguments) { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("/usr/sbin/tgtadm", "-C 7 --lld iscsi " + arguments) { RedirectStandardError = true, RedirectStandardOutput = true };
         start.Environment["TGT_IPC_SOCKET"] = Path.Combine(_directory, "ipc");
         using Process admin = Process.Start(start)!;
         output = admin.StandardError.ReadToEnd() + admin.StandardOutput.ReadToEnd();
