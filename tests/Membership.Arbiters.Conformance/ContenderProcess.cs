@@ -89,15 +89,15 @@ public sealed class Contenders : IDisposable
     public async Task<ContenderProcess> StartAsync(IEnumerable<string> arguments, int? node = null, int incarnation = 1)
     {
         ContenderProcess process = Launch(arguments, node, incarnation);
-        Assert.Equal("ready", await process.AnswerAsync());
+        await AssertReadyAsync(process);
         return process;
     }
 
-    /// <summary>Starts several at once; they must be made ready by reading one answer each.</summary>
+    /// <summary>Starts several at once and waits until all their checks have passed.</summary>
     public async Task StartManyAsync(int count, Func<int, IEnumerable<string>> arguments)
     {
         ContenderProcess[] started = [.. Enumerable.Range(0, count).Select(i => Launch(arguments(i), null, 1))];
-        foreach (ContenderProcess process in started) Assert.Equal("ready", await process.AnswerAsync());
+        foreach (ContenderProcess process in started) await AssertReadyAsync(process);
     }
 
     /// <summary>Everything they wrote down so far.</summary>
@@ -107,6 +107,12 @@ public sealed class Contenders : IDisposable
     {
         foreach (ContenderProcess process in _all) process.Dispose();
         Directory.Delete(_directory, recursive: true);
+    }
+
+    private static async Task AssertReadyAsync(ContenderProcess process)
+    {
+        string answer = await process.AnswerAsync();
+        Assert.True(answer == "ready", answer);
     }
 
     private ContenderProcess Launch(IEnumerable<string> arguments, int? node, int incarnation)

@@ -29,8 +29,7 @@ public static class ContenderProgram
         await using IQuorumArbiter arbiter = create(args[4..]);
         using var log = new StreamWriter(new FileStream(args[1], FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true, NewLine = "\n" };
         using var contender = new Contender(arbiter, identity, log);
-        using (var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30)))
-            Console.WriteLine(await arbiter.CheckAsync(identity, limit.Token) ?? "ready");
+        Console.WriteLine(await CheckAsync(arbiter, identity) ?? "ready");
         while (await Console.In.ReadLineAsync() is { } line)
         {
             string[] words = line.Split(' ');
@@ -49,6 +48,17 @@ public static class ContenderProgram
             });
         }
         return 0;
+    }
+
+    /// <summary>Repeated for a while, as by a service manager that starts a node again: a machine full of starting contenders is slow.</summary>
+    private static async Task<string?> CheckAsync(IQuorumArbiter arbiter, ArbiterIdentity identity)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            string? trouble = await arbiter.CheckAsync(identity, limit.Token);
+            if (trouble is null || limit.IsCancellationRequested) return trouble?.ReplaceLineEndings(" ");
+        }
     }
 
     private static int Number(string word) => int.Parse(word, CultureInfo.InvariantCulture);

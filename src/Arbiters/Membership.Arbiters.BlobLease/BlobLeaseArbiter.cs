@@ -1,0 +1,281 @@
+// The arbiter: whoever holds the blob's lease owns the witness. The service's clock runs the lease, the owner counts its own
+// ownership from before it sent its last request, and so always lets go first.
+using System.Collections.Immutable;
+using Azure;
+using Azure.Identity;
+using Azure.Storage.Blobs.Models;
+using Membership.Engine;
+using Membership.Engine.Arbitration;
+using Membership.Engine.Runtime;
+using Membership.Engine.Storage;
+
+namespace Membership.Arbiters.BlobLease;
+
+/// <summary>A quorum witness that is a lease on a blob of Azure Storage, or of anything that speaks its protocol.</summary>
+/// <remarks>
+/// Every attempt to own the blob has a lease id of its own, the same for all its requests: a request repeated is harmless, and one that
+/// takes effect late cannot touch what a later attempt won. Records are written under the lease and on condition of the version read.
+/// </remarks>
+public sealed class BlobLeaseArbiter : IQuorumArbiter
+{
+    /// <summary>The owner's count of a lease is cut by this, for clocks that run at different rates.</summary>
+    private const double ClockMargin = 0.01;
+
+    private readonly BlobLeaseOptions _options;
+    private readonly WitnessBlob _blob;
+    private readonly MonotonicClock _clock = MonotonicClock.System;
+    private readonly Guid _claimant = Guid.NewGuid();
+    private Guid _lease = Guid.NewGuid();
+    private bool _asked;
+    private MonotonicTime _ownedUntil = MonotonicTime.MinValue;
+    private WitnessRecord? _record;
+    private ETag _version;
+
+    /// <summary>Makes the arbiter; nothing is sent before the first call.</summary>
+    /// <param name="options">Where and how; the same blob and times on every node.</param>
+    /// <exception cref="ArgumentException">An option is out of range; the message lists every failure.</exception>
+    public BlobLeaseArbiter(BlobLeaseOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Validate() is { Count: > 0 } failures) throw new ArgumentException(string.Join(" ", failures), nameof(options));
+        _options = options with { };
+        _blob = new WitnessBlob(_options);
+    }
+
+    /// <inheritdoc/>
+    public string Description => $"blob lease {_blob.Address}";
+
+    /// <inheritdoc/>
+    public TimeSpan RenewInterval => _options.RenewInterval;
+
+    /// <summary>Makes container and blob if they are missing; tries reading and the right to write.</summary>
+    /// <param name="identity">Who asks.</param>
+    /// <param name="cancellationToken">The deadline.</param>
+    /// <returns>Null when the blob is usable, else what is wrong and what to do.</returns>
+    public async ValueTask<string?> CheckAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
+    {
+        WitnessResult result = await AnswerAsync(async () =>
+        {
+            await _blob.CreateIfMissingAsync(identity.ClusterId, cancellationToken).ConfigureAwait(false);
+            await ReadAsync(identity, cancellationToken).ConfigureAwait(false);
+            await _blob.CheckMayWriteAsync(cancellationToken).ConfigureAwait(false);
+            return new WitnessResult(WitnessOutcome.Success, TimeSpan.Zero, []);
+        }).ConfigureAwait(false);
+        return result.Outcome == WitnessOutcome.Success ? null : $"The {Description} cannot be used: {result.Detail}";
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<WitnessResult> ArbitrateAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
+        => AnswerAsync(() => ChallengeAsync(identity, cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask<WitnessResult> RenewAsync(ArbiterIdentity identity, CancellationToken cancellationToken) => AnswerAsync(async () =>
+    {
+        MonotonicTime called = _clock.Now;
+        if (called >= _ownedUntil) return RanOut();
+        await _blob.RenewAsync(_lease, cancellationToken).ConfigureAwait(false);
+        MonotonicTime until = Until(called);
+        if (_clock.Now >= until) return RanOut();
+        _ownedUntil = until;
+        string? trouble = await ShowRenewalAsync(cancellationToken).ConfigureAwait(false);
+        return Owned(called, [], trouble);
+    });
+
+    /// <inheritdoc/>
+    public ValueTask<WitnessResult> WriteSlotAsync(ArbiterIdentity identity, ImmutableArray<ClusterView> slot, CancellationToken cancellationToken) => AnswerAsync(async () =>
+    {
+        MonotonicTime called = _clock.Now;
+        if (called >= _ownedUntil) return RanOut();
+        // After an unknown outcome the record may hold that write or not: it is read again before it is changed.
+        WitnessRecord current = _record ?? await ReadAsync(identity, cancellationToken).ConfigureAwait(false);
+        await WriteAsync(current.WithSlot(identity.Node, slot), cancellationToken).ConfigureAwait(false);
+        return _clock.Now < _ownedUntil ? Owned(called, [], null) : RanOut();
+    });
+
+    /// <inheritdoc/>
+    public async ValueTask ReleaseAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
+    {
+        if (!_asked) return;
+        Guid lease = _lease;
+        GiveUp();
+        await AnswerAsync(async () =>
+        {
+            await _blob.ReleaseAsync(lease, cancellationToken).ConfigureAwait(false);
+            return Lost("released");
+        }).ConfigureAwait(false);
+    }
+
+    /// <summary>Closes the connections. Does not release the lease: what is owned runs out by itself.</summary>
+    /// <returns>Completed.</returns>
+    public ValueTask DisposeAsync()
+    {
+        _blob.Dispose();
+        return default;
+    }
+
+    private static WitnessResult Lost(string detail) => new(WitnessOutcome.Lost, TimeSpan.Zero, [], detail);
+
+    private static bool IsHeldByAnother(RequestFailedException failure)
+        => failure.Status is 409 or 412 && failure.ErrorCode?.StartsWith("Lease", StringComparison.Ordinal) == true;
+
+    private MonotonicTime Until(MonotonicTime sent) => sent + _options.LeaseDuration * (1 - ClockMargin);
+
+    private WitnessResult Owned(MonotonicTime called, ImmutableArray<ClusterView> views, string? detail)
+        => new(WitnessOutcome.Success, _ownedUntil - called, views, detail);
+
+    private WitnessResult RanOut()
+    {
+        GiveUp();
+        return Lost("The lease of the witness blob has run out by this node's own clock.");
+    }
+
+    /// <summary>From now on nothing is believed; the next attempt has another lease id, which nothing sent so far can touch.</summary>
+    private void GiveUp()
+    {
+        _ownedUntil = MonotonicTime.MinValue;
+        _lease = Guid.NewGuid();
+        _asked = false;
+        _record = null;
+    }
+
+    private async Task<WitnessResult> ChallengeAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
+    {
+        MonotonicTime called = _clock.Now, heldSince = MonotonicTime.MaxValue;
+        ETag? seen = null;
+        if (called >= _ownedUntil) _ownedUntil = MonotonicTime.MinValue;
+        await ReadIfUnknownAsync(identity, cancellationToken).ConfigureAwait(false);
+        while (true)
+        {
+            MonotonicTime sent = _clock.Now;
+            try
+            {
+                _asked = true;
+                await _blob.AcquireAsync(_lease, cancellationToken).ConfigureAwait(false);
+                return await ClaimAsync(identity, sent, called, cancellationToken).ConfigureAwait(false);
+            }
+            catch (RequestTimedOutException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // Unknown: asked again under the same id, which is the same request.
+                seen = null;
+                heldSince = MonotonicTime.MaxValue;
+                continue;
+            }
+            catch (RequestFailedException held) when (IsHeldByAnother(held))
+            {
+                _ownedUntil = MonotonicTime.MinValue;
+                _record = null;
+            }
+            ETag version = await _blob.LookAsync(cancellationToken).ConfigureAwait(false);
+            if (seen is { } before && before != version) return Lost($"Another node holds the lease of {_blob.Address} and renews it.");
+            seen = version;
+            heldSince = MonotonicTime.Min(heldSince, sent);
+            if (_clock.Now - heldSince > _options.LeaseDuration * (1 + ClockMargin) + _options.RenewInterval)
+                return Lost($"The lease of {_blob.Address} was held for longer than it lasts: somebody renews it without showing it.");
+            TimeSpan pause = TimeSpan.FromTicks(Math.Clamp(_options.RenewInterval.Ticks / 4, TimeSpan.TicksPerMillisecond * 20, TimeSpan.TicksPerMillisecond * 500));
+            await Task.Delay(pause, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Has the lease; reads the record and puts this node's name into it.</summary>
+    private async Task<WitnessResult> ClaimAsync(ArbiterIdentity identity, MonotonicTime sent, MonotonicTime called, CancellationToken cancellationToken)
+    {
+        WitnessRecord current = await ReadAsync(identity, cancellationToken).ConfigureAwait(false);
+        var self = new WitnessOwner(identity.Node, identity.Incarnation, _claimant);
+        await WriteAsync(current with
+        {
+            Generation = current.Generation + 1,
+            Owner = self,
+            Renewals = current.Owner == self ? current.Renewals + 1 : 0,
+            OwnershipPeriod = _options.LeaseDuration,
+        }, cancellationToken).ConfigureAwait(false);
+        if (_clock.Now >= Until(sent)) return RanOut();
+        _ownedUntil = MonotonicTime.Max(_ownedUntil, Until(sent));
+        return Owned(called, current.AllViews(), null);
+    }
+
+    private async Task WriteAsync(WitnessRecord record, CancellationToken cancellationToken)
+    {
+        ETag from = _version;
+        _record = null;
+        _version = await _blob.CommitAsync(record, new BlobRequestConditions { LeaseId = _lease.ToString(), IfMatch = from }, cancellationToken).ConfigureAwait(false);
+        _record = record;
+    }
+
+    /// <summary>The counter is for challengers, who else would wait for the lease to run out; the renewal stands without it.</summary>
+    private async Task<string?> ShowRenewalAsync(CancellationToken cancellationToken)
+    {
+        if (_record is not { } record) return null;
+        WitnessRecord renewed = record with { Renewals = record.Renewals + 1 };
+        try
+        {
+            _record = null;
+            _version = await _blob.ShowRenewalAsync(renewed, new BlobRequestConditions { LeaseId = _lease.ToString(), IfMatch = _version }, cancellationToken).ConfigureAwait(false);
+            _record = renewed;
+            return null;
+        }
+        catch (Exception trouble) when (trouble is RequestTimedOutException or RequestFailedException)
+        {
+            return $"The lease is renewed, the renewal counter is not: {trouble.Message}";
+        }
+    }
+
+    /// <summary>A cluster's name is looked at before a foreign witness' lease is touched.</summary>
+    private async Task ReadIfUnknownAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
+    {
+        if (_record is not null) return;
+        await _blob.CreateIfMissingAsync(identity.ClusterId, cancellationToken).ConfigureAwait(false);
+        await ReadAsync(identity, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<WitnessRecord> ReadAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
+    {
+        (byte[] content, ETag version) = await _blob.ReadAsync(cancellationToken).ConfigureAwait(false);
+        WitnessRecord record;
+        try
+        {
+            record = WitnessRecord.Decode(content);
+        }
+        catch (RecordFormatException problem)
+        {
+            throw new RecordFormatException($"the blob {_blob.Address} is no witness record: {problem.Message}. Name another blob, or stop all nodes of the cluster and delete this one.");
+        }
+        if (record.ClusterId != identity.ClusterId)
+            throw new RecordFormatException($"the blob {_blob.Address} belongs to cluster '{record.ClusterId}', and this node to '{identity.ClusterId}'. Give each cluster a blob of its own (option Blob).");
+        _record = record;
+        _version = version;
+        return record;
+    }
+
+    /// <summary>Every kind of trouble as an answer.</summary>
+    private async ValueTask<WitnessResult> AnswerAsync(Func<Task<WitnessResult>> work)
+    {
+        try
+        {
+            return await work().ConfigureAwait(false);
+        }
+        catch (RequestFailedException refused) when (IsHeldByAnother(refused))
+        {
+            GiveUp();
+            return Lost($"Another node holds the lease of {_blob.Address} ({refused.ErrorCode}).");
+        }
+        catch (RequestFailedException refused)
+        {
+            _record = null;
+            return new WitnessResult(WitnessOutcome.Unknown, TimeSpan.Zero, [], Explain(refused));
+        }
+        catch (Exception problem) when (problem is RequestTimedOutException or RecordFormatException or OperationCanceledException or AuthenticationFailedException or IOException)
+        {
+            _record = null;
+            return new WitnessResult(WitnessOutcome.Unknown, TimeSpan.Zero, [], problem is OperationCanceledException ? $"{_blob.Address} was not won in the time given." : problem.Message);
+        }
+    }
+
+    private string Explain(RequestFailedException refused) => refused.Status switch
+    {
+        401 or 403 => $"{_blob.Address} refused the credential ({refused.Status} {refused.ErrorCode}). Check the account key, the SAS (read, create and write on container '{_options.Container}', not expired, clock right) or the identity's role (Storage Blob Data Contributor).",
+        404 => $"{_blob.Address} does not exist and could not be made ({refused.ErrorCode}). Check ServiceUri and Container, or make the container '{_options.Container}'.",
+        412 => $"{_blob.Address} was changed by another request of this node meanwhile ({refused.ErrorCode}); it is read again before the next one.",
+        0 => $"{_blob.Address} cannot be reached: {refused.Message} Check ServiceUri (or the connection string), the network and the firewall of the account.",
+        _ => $"{_blob.Address} answered {refused.Status} {refused.ErrorCode}: {refused.Message.Split('\n')[0]}",
+    };
+}
