@@ -6,7 +6,7 @@ namespace Membership.Arbiters.Conformance.Tests;
 
 internal sealed class DefectiveArbiter(string defect, WitnessFileOptions options) : IQuorumArbiter
 {
-    private static readonly TimeSpan Answer = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan Answer = TimeSpan.FromSeconds(2.5);
 
     private WitnessFileArbiter _inner = new(options);
 

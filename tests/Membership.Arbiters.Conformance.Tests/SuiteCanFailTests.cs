@@ -58,6 +58,9 @@ public sealed class SuiteCanFailTests
 
     private sealed class FromAfter : WitnessFiles
     {
+        /// <summary>Long, so that a slow machine does not hide what is to be seen.</summary>
+        public override TimeSpan OwnershipPeriod => TimeSpan.FromSeconds(3);
+
         protected override string Defect => "counts-from-after-the-call";
     }
 

@@ -10,7 +10,7 @@ public sealed class WitnessFileConformanceTests : ArbiterConformance<WitnessFile
 public sealed class WitnessFileTakeoverTests : TakeoverConformance<WitnessFiles>;
 
 [Trait("Category", "Arbiters")]
-public sealed class WitnessFileRaceTests : RaceConformance<WitnessFiles>;
+public sealed class WitnessFileRaceTests : RaceConformance<LongWitnessFiles>;
 
 [Trait("Category", "Arbiters")]
 public sealed class WitnessFileCrowdTests : CrowdConformance<ShortWitnessFiles>;
@@ -19,4 +19,10 @@ public sealed class WitnessFileCrowdTests : CrowdConformance<ShortWitnessFiles>;
 public sealed class ShortWitnessFiles : WitnessFiles
 {
     public override TimeSpan OwnershipPeriod => TimeSpan.FromMilliseconds(300);
+}
+
+/// <summary>A period that a winner on a busy machine does not miss.</summary>
+public sealed class LongWitnessFiles : WitnessFiles
+{
+    public override TimeSpan OwnershipPeriod => TimeSpan.FromSeconds(4);
 }

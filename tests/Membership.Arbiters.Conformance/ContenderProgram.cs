@@ -9,7 +9,7 @@ namespace Membership.Arbiters.Conformance;
 
 /// <summary>The second life of a test executable.</summary>
 /// <remarks>
-/// Commands: <c>arbitrate MS</c>, <c>keep</c> (renew from now on), <c>rest</c> (no longer), <c>renew</c>, <c>slot EPOCH</c>, <c>owned</c>,
+/// Commands: <c>arbitrate MS</c>, <c>race MS</c> (and keep what is won), <c>keep</c> (renew from now on), <c>rest</c> (no longer), <c>renew</c>, <c>slot EPOCH</c>, <c>owned</c>,
 /// <c>release</c>, <c>contend</c> (on its own, until <c>halt</c>).
 /// </remarks>
 public static class ContenderProgram
@@ -36,6 +36,7 @@ public static class ContenderProgram
             Console.WriteLine(words[0] switch
             {
                 "arbitrate" => await contender.ArbitrateAsync(TimeSpan.FromMilliseconds(Number(words[1]))),
+                "race" => await contender.RaceAsync(TimeSpan.FromMilliseconds(Number(words[1]))),
                 "keep" => contender.StartKeeping(),
                 "rest" => await contender.StopKeepingAsync(),
                 "renew" => (await contender.RenewAsync()).ToString(),
@@ -79,6 +80,13 @@ public static class ContenderProgram
         {
             WitnessResult result = await ChallengeAsync(limit);
             return $"{result.Outcome} {Newest(result)} {result.Detail?.ReplaceLineEndings(" ")}";
+        }
+
+        public async Task<string> RaceAsync(TimeSpan limit)
+        {
+            string answer = await ArbitrateAsync(limit);
+            if (Owned) StartKeeping();
+            return answer;
         }
 
         public string StartKeeping()

@@ -27,6 +27,7 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
     private readonly Guid _claimant = Guid.NewGuid();
     private Guid _lease = Guid.NewGuid();
     private bool _asked;
+    private string? _met;
     private MonotonicTime _ownedUntil = MonotonicTime.MinValue;
     private WitnessRecord? _record;
     private ETag _version;
@@ -143,15 +144,20 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
         MonotonicTime called = _clock.Now, heldSince = MonotonicTime.MaxValue;
         ETag? seen = null;
         if (called >= _ownedUntil) _ownedUntil = MonotonicTime.MinValue;
-        await ReadIfUnknownAsync(identity, cancellationToken).ConfigureAwait(false);
+        await MeetAsync(identity, cancellationToken).ConfigureAwait(false);
         while (true)
         {
             MonotonicTime sent = _clock.Now;
             try
             {
-                _asked = true;
-                await _blob.AcquireAsync(_lease, cancellationToken).ConfigureAwait(false);
-                return await ClaimAsync(identity, sent, called, cancellationToken).ConfigureAwait(false);
+                (ETag version, bool leased) = seen is null ? (default, false) : await _blob.LookAsync(cancellationToken).ConfigureAwait(false);
+                if (seen is { } before && leased && before != version) return Lost($"Another node holds the lease of {_blob.Address} and renews it.");
+                if (!leased)
+                {
+                    _asked = true;
+                    await _blob.AcquireAsync(_lease, cancellationToken).ConfigureAwait(false);
+                    return await ClaimAsync(identity, sent, called, cancellationToken).ConfigureAwait(false);
+                }
             }
             catch (RequestTimedOutException) when (!cancellationToken.IsCancellationRequested)
             {
@@ -164,10 +170,8 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
             {
                 _ownedUntil = MonotonicTime.MinValue;
                 _record = null;
+                seen = (await _blob.LookAsync(cancellationToken).ConfigureAwait(false)).Version;
             }
-            ETag version = await _blob.LookAsync(cancellationToken).ConfigureAwait(false);
-            if (seen is { } before && before != version) return Lost($"Another node holds the lease of {_blob.Address} and renews it.");
-            seen = version;
             heldSince = MonotonicTime.Min(heldSince, sent);
             if (_clock.Now - heldSince > _options.LeaseDuration * (1 + ClockMargin) + _options.RenewInterval)
                 return Lost($"The lease of {_blob.Address} was held for longer than it lasts: somebody renews it without showing it.");
@@ -219,10 +223,10 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
         }
     }
 
-    /// <summary>A cluster's name is looked at before a foreign witness' lease is touched.</summary>
-    private async Task ReadIfUnknownAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
+    /// <summary>A foreign witness is recognised before its lease is touched, and a missing one is made.</summary>
+    private async Task MeetAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
     {
-        if (_record is not null) return;
+        if (_met == identity.ClusterId) return;
         await _blob.CreateIfMissingAsync(identity.ClusterId, cancellationToken).ConfigureAwait(false);
         await ReadAsync(identity, cancellationToken).ConfigureAwait(false);
     }
@@ -243,6 +247,7 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
             throw new RecordFormatException($"the blob {_blob.Address} belongs to cluster '{record.ClusterId}', and this node to '{identity.ClusterId}'. Give each cluster a blob of its own (option Blob).");
         _record = record;
         _version = version;
+        _met = record.ClusterId;
         return record;
     }
 
@@ -261,6 +266,7 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
         catch (RequestFailedException refused)
         {
             _record = null;
+            if (refused.Status == 404) _met = null;
             return new WitnessResult(WitnessOutcome.Unknown, TimeSpan.Zero, [], Explain(refused));
         }
         catch (Exception problem) when (problem is RequestTimedOutException or RecordFormatException or OperationCanceledException or AuthenticationFailedException or IOException)

@@ -1,5 +1,6 @@
 // The blob itself: the few requests the arbiter makes, each within a deadline of its own and never repeated by the SDK. A
 // request that ran into its deadline may still take effect; leases and ETags make every late effect harmless.
+using System.Net.Sockets;
 using Azure;
 using Azure.Core.Pipeline;
 using Azure.Identity;
@@ -86,9 +87,12 @@ internal sealed class WitnessBlob : IDisposable
         }
     }
 
-    /// <summary>The blob's ETag, which every change of the record or of the renewal counter changes.</summary>
-    public Task<ETag> LookAsync(CancellationToken cancellationToken)
-        => CallAsync("look at the blob", async token => (await _blob.GetPropertiesAsync(cancellationToken: token).ConfigureAwait(false)).Value.ETag, cancellationToken);
+    /// <summary>The blob's ETag, which every change of the record or of the renewal counter changes, and whether somebody holds the lease.</summary>
+    public Task<(ETag Version, bool IsLeased)> LookAsync(CancellationToken cancellationToken) => CallAsync("look at the blob", async token =>
+    {
+        BlobProperties properties = (await _blob.GetPropertiesAsync(cancellationToken: token).ConfigureAwait(false)).Value;
+        return (properties.ETag, properties.LeaseState is LeaseState.Leased or LeaseState.Breaking);
+    }, cancellationToken);
 
     public Task<(byte[] Content, ETag Version)> ReadAsync(CancellationToken cancellationToken) => CallAsync("read the record", async token =>
     {
@@ -154,6 +158,11 @@ internal sealed class WitnessBlob : IDisposable
         try
         {
             return await running.WaitAsync(deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception broken) when (broken is SocketException or HttpRequestException or IOException)
+        {
+            // The SDK translates most of these; a connection reset in its first moment reaches us raw.
+            throw new RequestFailedException(broken.Message, broken);
         }
         catch (OperationCanceledException)
         {

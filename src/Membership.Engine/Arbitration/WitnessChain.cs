@@ -6,7 +6,7 @@ using Membership.Engine.Storage;
 namespace Membership.Engine.Arbitration;
 
 /// <summary>Reads and extends the chain. No state of its own but the path; blocking; one caller at a time per object, any number of processes.</summary>
-internal sealed class WitnessChain(string directory, string clusterId)
+internal sealed class WitnessChain(string directory, string clusterId) : IWitnessChain
 {
     /// <summary>Older generations are deleted; a reader who was slower than this many changes reads again.</summary>
     private const int Kept = 16;

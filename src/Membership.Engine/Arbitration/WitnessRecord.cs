@@ -23,9 +23,17 @@ internal sealed record WitnessRecord(
 {
     private const ushort Version = 1;
 
+    private static readonly WitnessOwner Somebody = new(new NodeId(NodeId.MaxValue), new Incarnation(-1), Guid.AllBitsSet);
+
     private static ReadOnlySpan<byte> Magic => "RGWITNS\n"u8;
 
     public static WitnessRecord Blank(string clusterId) => new(clusterId, 0, default, 0, TimeSpan.Zero, []);
+
+    /// <summary>Stands for a generation whose content is not all there: somebody made it, and nobody knows who. What its predecessor recorded still counts.</summary>
+    public static WitnessRecord Unfinished(WitnessRecord previous, long generation, TimeSpan period)
+        => previous with { Generation = generation, Owner = Somebody, Renewals = 0, OwnershipPeriod = period };
+
+    public bool IsUnfinished => Owner == Somebody;
 
     /// <summary>Every view any node recorded, once each, by epoch.</summary>
     public ImmutableArray<ClusterView> AllViews()
