@@ -31,6 +31,12 @@ public enum ClusterChange
 
     /// <summary><c>CMM_VALID_STATE</c>: the cluster is valid again; the node number is 0.</summary>
     ValidState,
+
+    /// <summary>
+    /// Not in the guide, and only for one registration: its queue was full, so notifications were dropped. <see cref="ClusterChangeNotification.Lost"/>
+    /// says how many, and gives the roles from which to go on; the node number is 0.
+    /// </summary>
+    NotificationsLost,
 }
 
 /// <summary>One change notification.</summary>
@@ -39,6 +45,14 @@ public enum ClusterChange
 /// <remarks><c>cmm_cmc_notification_t</c>. A value: it may be kept beyond the callback without copying.</remarks>
 public readonly record struct ClusterChangeNotification(ClusterChange Change, NodeId Node)
 {
+    /// <summary>With <see cref="ClusterChange.NotificationsLost"/>: how many were dropped, and the roles after the last of them. Else null.</summary>
+    public LostNotifications? Lost { get; init; }
+
     /// <summary>E.g. <c>MasterElected(2)</c>.</summary>
     public override string ToString() => $"{Change}({Node.Value})";
 }
+
+/// <summary>What took the place of notifications that a full queue could not hold.</summary>
+/// <param name="Count">How many were dropped, of those that the registration's filter lets through.</param>
+/// <param name="Roles">The roles after the last of them: what follows goes on from here.</param>
+public sealed record LostNotifications(long Count, MemberRoles Roles);

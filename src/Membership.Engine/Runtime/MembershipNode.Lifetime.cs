@@ -16,6 +16,7 @@ public sealed partial class MembershipNode
     internal void Installed(ClusterView view)
     {
         _currentView = view;
+        _changes.SetRoles(MemberRoles.Of(view));
         _views.Publish(view);
         lock (_gate) _firstView.TrySetResult(view);
     }
@@ -198,6 +199,9 @@ public sealed partial class MembershipNode
             HasWitness = _arbiter is not null,
             WitnessKeepsRecord = _arbiter?.KeepsRecord ?? true,
             AdmitOnRequest = _options.AdmitOnRequest,
+            Qualified = _options.Qualified,
+            MembershipFrameInterval = _options.MembershipFrameInterval,
+            StaleAfter = _options.StaleAfter,
             TrustConnectionRefused = _options.CrashEvidence == CrashEvidence.ConnectionRefused,
             StoreLocked = true,
         };
@@ -205,8 +209,10 @@ public sealed partial class MembershipNode
 
     private void Stepped(MembershipCore core)
     {
+        _isStale = core.IsStale;
         if (_currentView is null || core.InForce is not null) return;
         _currentView = null;
+        _changes.SetRoles(default);
         _views.Forget();
     }
 
@@ -241,6 +247,7 @@ public sealed partial class MembershipNode
             }
             if (_arbiter is not null) await StopPartAsync("the arbiter", _arbiter.DisposeAsync().AsTask()).ConfigureAwait(false);
             _views.End();
+            _changes.End();
             lock (_gate) FailFirstView($"Node {Self} has stopped.");
             _logger.Stopped(Self);
         }

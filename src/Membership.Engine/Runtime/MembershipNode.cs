@@ -63,6 +63,7 @@ public sealed partial class MembershipNode : IAsyncDisposable
         _clock = new MonotonicClock(options.TimeProvider);
         _lease = new LeasePublisher(_clock);
         _journal = new NodeJournal(_clock);
+        _changes = new ChangeHub(options.NotificationQueueLength);
         Self = new NodeId(options.Self);
     }
 

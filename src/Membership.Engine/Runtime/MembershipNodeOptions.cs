@@ -78,6 +78,18 @@ public sealed record MembershipNodeOptions
     /// <summary>A petitioning node is let in only after <see cref="MembershipNode.JoinAsync"/> was called for it at the coordinator; default false: whoever petitions is.</summary>
     public bool AdmitOnRequest { get; init; }
 
+    /// <summary>This node may be master or vice-master when it starts; default true. <see cref="MembershipNode.SetQualificationAsync"/> changes it later.</summary>
+    public bool Qualified { get; init; } = true;
+
+    /// <summary>How often the master tells the others the state of the cluster, 10 ms..1 min; default 4 s (the guide's).</summary>
+    public TimeSpan MembershipFrameInterval { get; init; } = TimeSpan.FromSeconds(4);
+
+    /// <summary>A node that got nothing of the master for so long is stale, over twice <see cref="MembershipFrameInterval"/>..10 min; default 10 s (the guide's).</summary>
+    public TimeSpan StaleAfter { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How many change notifications wait for one registered handler before they are dropped, with a record of it; 1..1,000,000, default 1024.</summary>
+    public int NotificationQueueLength { get; init; } = 1024;
+
     /// <summary>Allows the fault verbs of <see cref="MembershipNode.DiagnoseAsync"/>, for tests; default false.</summary>
     public bool AllowDiagnosticFaults { get; init; }
 

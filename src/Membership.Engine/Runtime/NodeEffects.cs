@@ -90,7 +90,7 @@ internal sealed class NodeEffects(
         node.Installed(view);
     }
 
-    public void Notify(ClusterChangeNotification change, ViewId view) => Journal($"{change}");
+    public void Notify(ClusterChangeNotification change, ViewId view) => node.Changed(change);
 
     public void ProbeCrashEvidence(NodeId peer, Incarnation incarnation)
         => network.ProbeCrash(peer, () => loop.Post((core, now) => core.CrashEvidence(peer, incarnation, now)));

@@ -59,4 +59,13 @@ internal static partial class NodeLog
 
     [LoggerMessage(EventId = 18, Level = LogLevel.Error, Message = "Node {Node}: the host's halt callback threw")]
     public static partial void HaltCallbackFailed(this ILogger logger, NodeId node, Exception failure);
+
+    [LoggerMessage(EventId = 19, Level = LogLevel.Error, Message = "Node {Node}: a handler of change notifications threw at {Notification}; it gets the next one all the same")]
+    public static partial void ChangeHandlerFailed(this ILogger logger, NodeId node, ClusterChangeNotification notification, Exception failure);
+
+    [LoggerMessage(EventId = 20, Level = LogLevel.Information, Message = "Node {Node}: {Notification}")]
+    public static partial void Changed(this ILogger logger, NodeId node, ClusterChangeNotification notification);
+
+    [LoggerMessage(EventId = 21, Level = LogLevel.Warning, Message = "Node {Node}: {Notification}; what is known of the cluster may be out of date, or wrong")]
+    public static partial void ClusterDoubtful(this ILogger logger, NodeId node, ClusterChangeNotification notification);
 }

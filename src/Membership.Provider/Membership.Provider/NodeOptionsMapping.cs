@@ -35,6 +35,10 @@ internal static class NodeOptionsMapping
         DiscoveryTime = options.DiscoveryTime,
         JoinTimeout = options.JoinTimeout,
         CallbackLimit = options.CallbackLimit,
+        Qualified = options.Qualified,
+        MembershipFrameInterval = options.MembershipFrameInterval,
+        StaleAfter = options.StaleAfter,
+        NotificationQueueLength = options.NotificationQueueLength,
     };
 
     /// <summary>The configured witness file, or null.</summary>

@@ -81,6 +81,18 @@ public sealed class RegroupMembershipOptions
     /// <summary>A membership callback that runs longer halts the node; default 30 s.</summary>
     public TimeSpan CallbackLimit { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>This node may be master or vice-master when it starts; default true.</summary>
+    public bool Qualified { get; set; } = true;
+
+    /// <summary>How often the master tells the others the state of the cluster, 10 ms..1 min; default 4 s.</summary>
+    public TimeSpan MembershipFrameInterval { get; set; } = TimeSpan.FromSeconds(4);
+
+    /// <summary>A node that got nothing of the master for so long is stale, over twice <see cref="MembershipFrameInterval"/>..10 min; default 10 s.</summary>
+    public TimeSpan StaleAfter { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How many change notifications wait for one registered handler before they are dropped, with a record of it; 1..1,000,000, default 1024.</summary>
+    public int NotificationQueueLength { get; set; } = 1024;
+
     /// <summary>How long a stopping host tries to leave the cluster cleanly; default 10 s, 0 = it does not try.</summary>
     public TimeSpan LeaveTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
