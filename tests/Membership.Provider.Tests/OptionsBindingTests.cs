@@ -20,6 +20,7 @@ public sealed class OptionsBindingTests
             "Keys": [ "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" ],
             "ArbitrationTimeout": "00:00:20", "ArbitrationEqualizer": "00:00:02", "DiscoveryTime": "00:00:01", "JoinTimeout": "00:00:30",
             "CallbackLimit": "00:00:10", "LeaveTimeout": "00:00:05", "MasterStopTime": "00:00:00.200", "OnHalt": "FailFast",
+            "Qualified": false, "MembershipFrameInterval": "00:00:02", "StaleAfter": "00:00:06", "NotificationQueueLength": 64,
             "WitnessFile": { "Directory": "/var/lib/witness", "OwnershipPeriod": "00:00:04", "RenewInterval": "00:00:01.5" },
             "Nodes": [
               { "Number": 1, "Endpoints": [ "10.0.0.1:7400", "10.1.0.1:7401" ] },
@@ -54,6 +55,10 @@ public sealed class OptionsBindingTests
         Assert.Equal(TimeSpan.FromSeconds(5), options.LeaveTimeout);
         Assert.Equal(TimeSpan.FromMilliseconds(200), options.EffectiveMasterStopTime);
         Assert.Equal(HaltPolicy.FailFast, options.OnHalt);
+        Assert.False(options.Qualified);
+        Assert.Equal(TimeSpan.FromSeconds(2), options.MembershipFrameInterval);
+        Assert.Equal(TimeSpan.FromSeconds(6), options.StaleAfter);
+        Assert.Equal(64, options.NotificationQueueLength);
         Assert.Equal("/var/lib/witness", options.WitnessFile.Directory);
         Assert.Equal(TimeSpan.FromSeconds(4), options.WitnessFile.OwnershipPeriod);
         Assert.Equal(TimeSpan.FromSeconds(1.5), options.WitnessFile.RenewInterval);

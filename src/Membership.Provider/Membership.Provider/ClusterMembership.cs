@@ -55,6 +55,36 @@ internal sealed class ClusterMembership : IClusterMembership, IAsyncDisposable
 
     public MemberRole RoleOf(NodeId node) => Node.RoleOf(node);
 
+    public bool IsStale => Node.IsStale;
+
+    public ClusterChangeRegistration Register(Func<ClusterChangeNotification, object?, ValueTask> handler, ClusterChangeFilter filter = default, object? clientData = null)
+        => Node.Register(handler, filter, clientData);
+
+    public ClusterChangeDispatcher RegisterForDispatch(Action<ClusterChangeNotification, object?> handler, ClusterChangeFilter filter = default, object? clientData = null)
+        => Node.RegisterForDispatch(handler, filter, clientData);
+
+    public IAsyncEnumerable<ClusterChangeNotification> ChangesAsync(ClusterChangeFilter filter = default, CancellationToken cancellationToken = default)
+        => Node.ChangesAsync(filter, cancellationToken);
+
+    public Task<MembershipAnswer<ClusterMemberInfo>> GetMasterAsync(TimeSpan timeout, CancellationToken cancellationToken = default) => Node.GetMasterAsync(timeout, cancellationToken);
+
+    public Task<MembershipAnswer<ClusterMemberInfo>> GetViceMasterAsync(TimeSpan timeout, CancellationToken cancellationToken = default) => Node.GetViceMasterAsync(timeout, cancellationToken);
+
+    public Task<MembershipAnswer<ClusterMemberInfo>> GetMemberAsync(NodeId node, TimeSpan timeout, CancellationToken cancellationToken = default)
+        => Node.GetMemberAsync(node, timeout, cancellationToken);
+
+    public Task<MembershipAnswer<IReadOnlyList<ClusterMemberInfo>>> GetMembersAsync(TimeSpan timeout, CancellationToken cancellationToken = default) => Node.GetMembersAsync(timeout, cancellationToken);
+
+    public Task<MembershipAnswer<IReadOnlyList<ClusterMemberInfo>>> GetPotentialMembersAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+        => Node.GetPotentialMembersAsync(timeout, cancellationToken);
+
+    public Task<MembershipAnswer<int>> GetMemberCountAsync(TimeSpan timeout, CancellationToken cancellationToken = default) => Node.GetMemberCountAsync(timeout, cancellationToken);
+
+    public Task<MembershipStatus> SetQualificationAsync(NodeId node, bool qualified, CancellationToken cancellationToken = default)
+        => Node.SetQualificationAsync(node, qualified, cancellationToken);
+
+    public Task<MembershipStatus> ReleaseMastershipAsync(CancellationToken cancellationToken = default) => Node.ReleaseMastershipAsync(cancellationToken);
+
     public Task<MembershipStatus> LeaveAsync(CancellationToken cancellationToken = default) => Node.LeaveAsync(cancellationToken);
 
     public Task<MembershipStatus> EjectAsync(NodeId node, CancellationToken cancellationToken = default) => Node.EjectAsync(node, cancellationToken);

@@ -38,6 +38,81 @@ public interface IClusterMembership
     /// <summary>The roles of all configured nodes in the installed view, by number.</summary>
     IReadOnlyDictionary<NodeId, MemberRole> Roles { get; }
 
+    /// <summary>No frame of the master has come for <see cref="RegroupMembershipOptions.StaleAfter"/>: what this node knows may be out of date.</summary>
+    bool IsStale { get; }
+
+    /// <summary>
+    /// Registers a handler of change notifications, with a queue and a dispatcher of its own: a slow one delays nobody, a full queue is told
+    /// to it as <see cref="ClusterChange.NotificationsLost"/>, an exception is logged and counted. Every member delivers the same sequence.
+    /// </summary>
+    /// <param name="handler">Called with the notification and <paramref name="clientData"/>, one call at a time, on the thread pool.</param>
+    /// <param name="filter">What it hears of; default everything.</param>
+    /// <param name="clientData">Given to every call.</param>
+    /// <returns>Dispose it to unregister.</returns>
+    ClusterChangeRegistration Register(Func<ClusterChangeNotification, object?, ValueTask> handler, ClusterChangeFilter filter = default, object? clientData = null);
+
+    /// <summary>Registers a handler for code with a loop of its own: it is called by <see cref="ClusterChangeDispatcher.Dispatch"/> only, on the thread that calls that.</summary>
+    /// <param name="handler">Called with the notification and <paramref name="clientData"/>.</param>
+    /// <param name="filter">What it hears of; default everything.</param>
+    /// <param name="clientData">Given to every call.</param>
+    /// <returns>What to wait on and to dispatch with; dispose it to unregister.</returns>
+    ClusterChangeDispatcher RegisterForDispatch(Action<ClusterChangeNotification, object?> handler, ClusterChangeFilter filter = default, object? clientData = null);
+
+    /// <summary>The change notifications from the first reading on.</summary>
+    /// <param name="filter">Which; default all.</param>
+    /// <param name="cancellationToken">Ends the stream.</param>
+    /// <returns>The notifications in order of occurrence, until the node has stopped.</returns>
+    IAsyncEnumerable<ClusterChangeNotification> ChangesAsync(ClusterChangeFilter filter = default, CancellationToken cancellationToken = default);
+
+    /// <summary>Who is the master. While stale the status is Again, and the value the last known.</summary>
+    /// <param name="timeout">The longest to wait; zero answers at once from what was published last.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>The master; no value when there is none.</returns>
+    Task<MembershipAnswer<ClusterMemberInfo>> GetMasterAsync(TimeSpan timeout, CancellationToken cancellationToken = default);
+
+    /// <summary>Who is the vice-master.</summary>
+    /// <param name="timeout">As with <see cref="GetMasterAsync"/>.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>The vice-master; no value when there is none.</returns>
+    Task<MembershipAnswer<ClusterMemberInfo>> GetViceMasterAsync(TimeSpan timeout, CancellationToken cancellationToken = default);
+
+    /// <summary>What one configured node is.</summary>
+    /// <param name="node">Its number.</param>
+    /// <param name="timeout">As with <see cref="GetMasterAsync"/>.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>The node; Fault when the number is no configured node's.</returns>
+    Task<MembershipAnswer<ClusterMemberInfo>> GetMemberAsync(NodeId node, TimeSpan timeout, CancellationToken cancellationToken = default);
+
+    /// <summary>The members, in numeric order.</summary>
+    /// <param name="timeout">As with <see cref="GetMasterAsync"/>.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>The members.</returns>
+    Task<MembershipAnswer<IReadOnlyList<ClusterMemberInfo>>> GetMembersAsync(TimeSpan timeout, CancellationToken cancellationToken = default);
+
+    /// <summary>The configured nodes, members or not, in numeric order.</summary>
+    /// <param name="timeout">As with <see cref="GetMasterAsync"/>.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>The nodes that may be members.</returns>
+    Task<MembershipAnswer<IReadOnlyList<ClusterMemberInfo>>> GetPotentialMembersAsync(TimeSpan timeout, CancellationToken cancellationToken = default);
+
+    /// <summary>How many members there are.</summary>
+    /// <param name="timeout">As with <see cref="GetMasterAsync"/>.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>The number.</returns>
+    Task<MembershipAnswer<int>> GetMemberCountAsync(TimeSpan timeout, CancellationToken cancellationToken = default);
+
+    /// <summary>Lets a member hold roles, or not: a disqualified master or vice-master hands its role over.</summary>
+    /// <param name="node">The member.</param>
+    /// <param name="qualified">Whether it may hold a role.</param>
+    /// <param name="cancellationToken">Stops waiting; the request goes on.</param>
+    /// <returns>Ok when it is in force; Already; NotMember; Fault; Transient; Again while stale.</returns>
+    Task<MembershipStatus> SetQualificationAsync(NodeId node, bool qualified, CancellationToken cancellationToken = default);
+
+    /// <summary>Switchover: the master, which must be this node, stops its master-only work and hands its role over.</summary>
+    /// <param name="cancellationToken">Stops waiting; the switchover goes on.</param>
+    /// <returns>Ok when the other is the master; NotMaster elsewhere; Cancelled when nobody can take over; NotMember; Transient.</returns>
+    Task<MembershipStatus> ReleaseMastershipAsync(CancellationToken cancellationToken = default);
+
     /// <summary>Leaves the cluster cleanly: serving stops first, and nobody has to wait for this node's lease.</summary>
     /// <param name="cancellationToken">Stops waiting; the leave goes on.</param>
     /// <returns><see cref="MembershipStatus.NotMember"/> when it is not a member.</returns>
