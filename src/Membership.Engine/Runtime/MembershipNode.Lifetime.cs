@@ -16,7 +16,7 @@ public sealed partial class MembershipNode
     internal void Installed(ClusterView view)
     {
         _currentView = view;
-        _changes.SetRoles(MemberRoles.Of(view));
+        if (!view.IsHandover) _changes.SetRoles(MemberRoles.Of(view));
         _views.Publish(view);
         lock (_gate) _firstView.TrySetResult(view);
     }
