@@ -10,9 +10,15 @@ public interface IMembershipBuilder
 {
     /// <summary>The services being registered.</summary>
     IServiceCollection Services { get; }
+
+    /// <summary>The name of the cluster in this process, with which its options and services are registered; empty for the one without a name.</summary>
+    string Name => "";
+
+    /// <summary>The key of this cluster's services: <see cref="Name"/>, or null for the cluster without a name, whose services have no key.</summary>
+    object? ServiceKey => Name.Length == 0 ? null : Name;
 }
 
-/// <summary>Which arbiter a host registered; a singleton, absent when there is none.</summary>
+/// <summary>Which arbiter a host registered; a singleton by <see cref="IMembershipBuilder.ServiceKey"/>, absent when there is none.</summary>
 /// <param name="Create">Makes the arbiter, once, when the node is made; the node disposes of it.</param>
 public sealed record ArbiterRegistration(Func<IServiceProvider, IQuorumArbiter> Create);
 
@@ -29,7 +35,7 @@ public static class ArbiterRegistrationExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(create);
-        builder.Services.Replace(ServiceDescriptor.Singleton(new ArbiterRegistration(create)));
+        builder.Services.Replace(ServiceDescriptor.KeyedSingleton(builder.ServiceKey, new ArbiterRegistration(create)));
         return builder;
     }
 }

@@ -13,17 +13,29 @@ internal sealed class ClusterMembership : IClusterMembership, IAsyncDisposable
 {
     private readonly NodeId[] _configured;
 
-    public ClusterMembership(IServiceProvider provider)
+    /// <param name="provider">Where its parts come from.</param>
+    /// <param name="name">The cluster's name in this process; empty for the one without.</param>
+    public ClusterMembership(IServiceProvider provider, string name)
     {
-        RegroupMembershipOptions options = provider.GetRequiredService<IOptions<RegroupMembershipOptions>>().Value;
-        IQuorumArbiter? arbiter = provider.GetService<ArbiterRegistration>()?.Create(provider)
-            ?? (NodeOptionsMapping.ToWitnessFile(options) is { } witness ? new WitnessFileArbiter(witness) : null);
-        Self = new NodeId(options.Self);
-        _configured = [.. options.Nodes.Select(static node => new NodeId(node.Number)).Order()];
-        Keys = NodeOptionsMapping.ToKeyRing(options);
-        Node = new MembershipNode(NodeOptionsMapping.ToNodeOptions(options, Keys), arbiter, provider.GetRequiredService<MasterWorkGate>(), provider.GetService<ILoggerFactory>());
+        object? key = name.Length == 0 ? null : name;
+        Name = name;
+        Options = provider.GetRequiredService<IOptionsMonitor<RegroupMembershipOptions>>().Get(name);
+        IQuorumArbiter? arbiter = provider.GetKeyedService<ArbiterRegistration>(key)?.Create(provider)
+            ?? (NodeOptionsMapping.ToWitnessFile(Options) is { } witness ? new WitnessFileArbiter(witness) : null);
+        Self = new NodeId(Options.Self);
+        _configured = [.. Options.Nodes.Select(static node => new NodeId(node.Number)).Order()];
+        Keys = NodeOptionsMapping.ToKeyRing(Options);
+        Node = new MembershipNode(NodeOptionsMapping.ToNodeOptions(Options, Keys), arbiter, new HostCallbacks(MasterWork, provider.GetKeyedService<IMembershipCallbacks>(key)), provider.GetService<ILoggerFactory>());
         Halted = WaitForHaltAsync();
     }
+
+    /// <summary>The cluster's name in this process; empty for the one without.</summary>
+    public string Name { get; }
+
+    public RegroupMembershipOptions Options { get; }
+
+    /// <summary>Whether master-only work may run here.</summary>
+    public MasterWorkGate MasterWork { get; } = new();
 
     public MembershipNode Node { get; }
 

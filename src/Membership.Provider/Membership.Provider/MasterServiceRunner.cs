@@ -4,26 +4,38 @@ using Membership.Engine;
 using Membership.Engine.Runtime;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Membership.Provider;
 
-internal sealed class MasterServiceRunner<T>(
-    T work, IClusterMembership membership, MasterWorkGate gate, IOptions<RegroupMembershipOptions> options, ProcessEnd processEnd, TimeProvider time, ILogger<T> logger)
-    : BackgroundService
+internal sealed class MasterServiceRunner<T> : BackgroundService
     where T : MasterBackgroundService
 {
-    private readonly TimeSpan _stopTime = options.Value.EffectiveMasterStopTime;
+    private readonly T _work;
+    private readonly ClusterMembership _membership;
+    private readonly ProcessEnd _processEnd;
+    private readonly TimeProvider _time;
+    private readonly ILogger<T> _logger;
+    private readonly TimeSpan _stopTime;
     private MasterTerm? _term;
     private bool _workIsDone;
+
+    public MasterServiceRunner(T work, ClusterMembership membership, ProcessEnd processEnd, TimeProvider time, ILogger<T> logger)
+    {
+        _work = work;
+        _membership = membership;
+        _processEnd = processEnd;
+        _time = time;
+        _logger = logger;
+        _stopTime = membership.Options.EffectiveMasterStopTime;
+    }
 
     private static string Work => typeof(T).Name;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(options.Value.EffectiveTiming.ClockPeriod / 4, time);
+        using var timer = new PeriodicTimer(_membership.Options.EffectiveTiming.ClockPeriod / 4, _time);
         using var watching = new CancellationTokenSource();
-        await using IAsyncEnumerator<ClusterView> views = membership.ViewsAsync(watching.Token).GetAsyncEnumerator(CancellationToken.None);
+        await using IAsyncEnumerator<ClusterView> views = _membership.ViewsAsync(watching.Token).GetAsyncEnumerator(CancellationToken.None);
         Task<bool>? nextView = views.MoveNextAsync().AsTask();
         Task<bool> tick = timer.WaitForNextTickAsync(CancellationToken.None).AsTask();
         ClusterView? view = null;
@@ -57,15 +69,15 @@ internal sealed class MasterServiceRunner<T>(
 
     private void StartIfMaster(ClusterView? view)
     {
-        if (view is null || view.Master != membership.Self)
+        if (view is null || view.Master != _membership.Self)
         {
             _workIsDone = false;
             return;
         }
-        MembershipLease lease = membership.Lease;
-        if (_workIsDone || lease.Epoch != view.Epoch || !lease.IsValid || lease.Remaining <= _stopTime || !gate.TryBegin(view.Epoch)) return;
-        logger.MasterWorkStarts(Work, view.Epoch);
-        _term = new MasterTerm(work, lease, time);
+        MembershipLease lease = _membership.Lease;
+        if (_workIsDone || lease.Epoch != view.Epoch || !lease.IsValid || lease.Remaining <= _stopTime || !_membership.MasterWork.TryBegin(view.Epoch)) return;
+        _logger.MasterWorkStarts(Work, view.Epoch);
+        _term = new MasterTerm(_work, lease, _time);
     }
 
     private async Task LookAfterAsync(MasterTerm term, ClusterView? view, bool stopping)
@@ -73,26 +85,26 @@ internal sealed class MasterServiceRunner<T>(
         if (term.Task.IsCompleted)
         {
             _term = null;
-            gate.Ended();
+            _membership.MasterWork.Ended();
             _workIsDone = !term.WasToldToStop;
-            logger.MasterWorkEnded(Work);
+            _logger.MasterWorkEnded(Work);
             bool expected = term.WasToldToStop && term.Task.IsCanceled;
             term.Dispose();
             if (!expected) await term.Task.ConfigureAwait(false);
             return;
         }
-        if (view is not null && view.Master == membership.Self) FollowInto(view, term);
-        if (ReasonToStop(term, view, stopping) is var (reason, timeLeft) && term.Stop(reason, timeLeft)) logger.MasterWorkStopping(Work, reason);
+        if (view is not null && view.Master == _membership.Self) FollowInto(view, term);
+        if (ReasonToStop(term, view, stopping) is var (reason, timeLeft) && term.Stop(reason, timeLeft)) _logger.MasterWorkStopping(Work, reason);
         if (!term.IsOverrun) return;
-        logger.MasterWorkOverrun(Work, term.StopReason!);
-        processEnd.Now(new MembershipHalt(HaltCode.MasterWorkOverrun, $"Master work {Work} was still running after its time to stop ({_stopTime.TotalMilliseconds:0} ms) was up; told to stop because {term.StopReason}."));
+        _logger.MasterWorkOverrun(Work, term.StopReason!);
+        _processEnd.Now(new MembershipHalt(HaltCode.MasterWorkOverrun, $"Master work {Work} was still running after its time to stop ({_stopTime.TotalMilliseconds:0} ms) was up; told to stop because {term.StopReason}."));
     }
 
     // A regroup that leaves this node the master goes on in a new epoch with a new lease; the work goes on with it.
     private void FollowInto(ClusterView view, MasterTerm term)
     {
         if (term.Lease.Epoch == view.Epoch) return;
-        MembershipLease lease = membership.Lease;
+        MembershipLease lease = _membership.Lease;
         if (lease.Epoch == view.Epoch) term.Follow(lease);
     }
 
@@ -100,8 +112,9 @@ internal sealed class MasterServiceRunner<T>(
     private (string Reason, TimeSpan TimeLeft)? ReasonToStop(MasterTerm term, ClusterView? view, bool stopping)
     {
         if (view is null) return ("this node is no longer a member", _stopTime);
-        if (view.FormerMaster == membership.Self) return ($"this node hands the mastership over in epoch {view.Epoch}", _stopTime);
-        if (view.Master != membership.Self) return ($"node {view.Master} is the master in epoch {view.Epoch}", _stopTime);
+        // Nobody is elected while it still runs: it has until the engine's limit for callbacks, which halts the node.
+        if (_membership.MasterWork.IsClosed(view.Epoch)) return ("the mastership is handed over", TimeSpan.MaxValue);
+        if (view.Master != _membership.Self) return ($"node {view.Master} is the master in epoch {view.Epoch}", _stopTime);
         if (term.IsLeaseLost) return ("the lease was lost", term.StopReason is null ? _stopTime : TimeSpan.Zero);
         MembershipLease lease = term.Lease.Current;
         if (lease.IsValid && lease.Remaining < _stopTime) return ("the lease is about to run out", TimeSpan.MaxValue);

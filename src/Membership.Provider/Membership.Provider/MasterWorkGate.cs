@@ -1,11 +1,10 @@
 // Between the protocol and the master-only work of this host: a demotion is answered only when no term of such work runs,
 // and none starts under a view that the demotion has overtaken.
 using Membership.Engine;
-using Membership.Engine.Runtime;
 
 namespace Membership.Provider;
 
-internal sealed class MasterWorkGate : IMembershipCallbacks
+internal sealed class MasterWorkGate
 {
     private readonly Lock _lock = new();
     private TaskCompletionSource? _idle;
@@ -31,9 +30,15 @@ internal sealed class MasterWorkGate : IMembershipCallbacks
         }
     }
 
-    public ValueTask HandOverMastershipAsync(ClusterView view)
+    /// <summary>A term that runs under a view of this epoch must stop for a handover.</summary>
+    public bool IsClosed(Epoch epoch)
     {
-        ArgumentNullException.ThrowIfNull(view);
+        lock (_lock) return epoch <= _closedThrough;
+    }
+
+    /// <summary>Closes the gate for that view and all before it; ends when nothing runs.</summary>
+    public ValueTask HandOverAsync(ClusterView view)
+    {
         lock (_lock)
         {
             _closedThrough = Epoch.Max(_closedThrough, view.Epoch);

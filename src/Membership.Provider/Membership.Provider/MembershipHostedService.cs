@@ -2,13 +2,11 @@
 using Membership.Engine;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Membership.Provider;
 
 internal sealed class MembershipHostedService(
     ClusterMembership membership,
-    IOptions<RegroupMembershipOptions> options,
     IHostApplicationLifetime lifetime,
     ProcessEnd processEnd,
     TimeProvider time,
@@ -27,13 +25,13 @@ internal sealed class MembershipHostedService(
     {
         _stopping.TrySetResult();
         await _watch.ConfigureAwait(false);
-        if (options.Value.LeaveTimeout > TimeSpan.Zero && !membership.Halted.IsCompleted) await LeaveAsync(cancellationToken).ConfigureAwait(false);
+        if (membership.Options.LeaveTimeout > TimeSpan.Zero && !membership.Halted.IsCompleted) await LeaveAsync(cancellationToken).ConfigureAwait(false);
         await membership.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task LeaveAsync(CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(options.Value.LeaveTimeout, time);
+        using var limit = new CancellationTokenSource(membership.Options.LeaveTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
@@ -42,7 +40,7 @@ internal sealed class MembershipHostedService(
         }
         catch (OperationCanceledException)
         {
-            logger.LeaveFailed(membership.Self, $"no answer within {options.Value.LeaveTimeout}");
+            logger.LeaveFailed(membership.Self, $"no answer within {membership.Options.LeaveTimeout}");
         }
     }
 
@@ -51,7 +49,7 @@ internal sealed class MembershipHostedService(
         Task ended = await Task.WhenAny(membership.Halted, _stopping.Task).ConfigureAwait(false);
         if (ended != membership.Halted) return;
         MembershipHalt halt = await membership.Halted.ConfigureAwait(false);
-        HaltPolicy policy = options.Value.OnHalt;
+        HaltPolicy policy = membership.Options.OnHalt;
         logger.Halted(membership.Self, halt.Code, halt.Detail, policy, halt.ExitCode);
         switch (policy)
         {
@@ -72,7 +70,7 @@ internal sealed class MembershipHostedService(
     {
         try
         {
-            options.Value.HaltCallback?.Invoke(halt);
+            membership.Options.HaltCallback?.Invoke(halt);
         }
 #pragma warning disable CA1031 // A host's callback may fail in any way; the failure is logged and the halt stands.
         catch (Exception failure)

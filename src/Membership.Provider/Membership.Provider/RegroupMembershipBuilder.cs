@@ -4,6 +4,7 @@ using Membership.Engine.Arbitration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Membership.Provider;
 
@@ -11,10 +12,19 @@ namespace Membership.Provider;
 /// <remarks>Arbiters add their own <c>Use...</c> extension methods; <see cref="ArbiterRegistrationExtensions.UseArbiter"/> takes one of your own.</remarks>
 public sealed class RegroupMembershipBuilder : IMembershipBuilder
 {
-    internal RegroupMembershipBuilder(IServiceCollection services) => Services = services;
+    internal RegroupMembershipBuilder(IServiceCollection services, string name)
+    {
+        Services = services;
+        Name = name;
+    }
 
     /// <summary>The services being registered.</summary>
     public IServiceCollection Services { get; }
+
+    /// <summary>The cluster's name in this process; empty for the one without.</summary>
+    public string Name { get; }
+
+    private object? Key => ((IMembershipBuilder)this).ServiceKey;
 
     /// <summary>Uses the embedded witness: files in a local directory that all nodes of this machine share.</summary>
     /// <param name="directory">The directory; the same for every node.</param>
@@ -31,18 +41,26 @@ public sealed class RegroupMembershipBuilder : IMembershipBuilder
     public RegroupMembershipBuilder UseWitnessFile(Action<RegroupWitnessFileOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
-        Services.Configure<RegroupMembershipOptions>(options => configure(options.WitnessFile));
+        Services.Configure<RegroupMembershipOptions>(Name, options => configure(options.WitnessFile));
         return this;
     }
 
     /// <summary>Runs <typeparamref name="T"/> on the master only.</summary>
-    /// <typeparam name="T">The work; a singleton.</typeparam>
+    /// <typeparam name="T">The work; a singleton, keyed like the other services of this cluster.</typeparam>
     /// <returns>This builder.</returns>
     public RegroupMembershipBuilder AddMasterService<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>()
         where T : MasterBackgroundService
     {
-        Services.TryAddSingleton<T>();
-        Services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, MasterServiceRunner<T>>());
+        if (Services.Any(service => service.ServiceType == typeof(MasterServiceRunner<T>) && Equals(service.ServiceKey, Key))) return this;
+        object? key = Key;
+        Services.TryAdd(ServiceDescriptor.KeyedSingleton<T, T>(key));
+        Services.Add(ServiceDescriptor.KeyedSingleton(key, (provider, _) => new MasterServiceRunner<T>(
+            provider.GetRequiredKeyedService<T>(key),
+            provider.GetRequiredKeyedService<ClusterMembership>(key),
+            provider.GetRequiredService<ProcessEnd>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<T>>())));
+        Services.AddSingleton<IHostedService>(provider => provider.GetRequiredKeyedService<MasterServiceRunner<T>>(key));
         return this;
     }
 }

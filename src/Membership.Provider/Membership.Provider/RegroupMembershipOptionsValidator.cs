@@ -15,7 +15,7 @@ internal sealed class RegroupMembershipOptionsValidator(IServiceProvider provide
     {
         ArgumentNullException.ThrowIfNull(options);
         var failures = new List<string>();
-        bool hasArbiter = provider.GetService<ArbiterRegistration>() is not null;
+        bool hasArbiter = provider.GetKeyedService<ArbiterRegistration>(string.IsNullOrEmpty(name) ? null : name) is not null;
         WitnessFileOptions? witness = hasArbiter ? null : NodeOptionsMapping.ToWitnessFile(options);
         CheckEngine(options, hasArbiter || witness is not null, failures);
         if (witness is not null) failures.AddRange(witness.Validate());
