@@ -2,6 +2,7 @@
 // allowed to go on.
 using System.Collections.Concurrent;
 using Membership.Engine;
+using Membership.Engine.Runtime;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Xunit;
@@ -52,6 +53,38 @@ public sealed class MasterWorkTests
     }
 
     [Fact]
+    public async Task A_switchover_starts_the_work_elsewhere_only_after_it_has_stopped_here_however_long_that_takes()
+    {
+        var record = new WorkRecord();
+        var release = new TaskCompletionSource();
+        await using var hosts = new TestHosts(3);
+        await hosts.StartAsync(null, builder =>
+        {
+            builder.Services.AddSingleton(record);
+            builder.Services.AddSingleton(new SlowToStop.Release(release.Task));
+            builder.AddMasterService<SlowToStop>();
+        });
+        ClusterView before = await hosts.ViewAsync(1, 2, 3);
+        await TestHosts.UntilAsync("the master works", () => record.Running.Count == 1);
+        IClusterMembership master = hosts.Membership(before.Master.Value);
+        Task<MembershipStatus> switchover = master.ReleaseMastershipAsync(TestHosts.Deadline);
+        await TestHosts.UntilAsync("the work was told to stop", () => record.Stopping);
+        // It still runs, under its lease, and nobody else does.
+        Assert.False(switchover.IsCompleted);
+        Assert.Equal([before.Master], record.Running.Keys);
+        release.SetResult();
+        Assert.Equal(MembershipStatus.Ok, await switchover);
+        Assert.Equal(MemberRole.ViceMaster, master.Role);
+        await TestHosts.UntilAsync("the next master works", () => record.Running.ContainsKey(before.ViceMaster));
+        Assert.Equal(1, record.MostRunning);
+        Assert.Equal(2, record.Starts);
+        // And back again: the work runs here anew.
+        Assert.Equal(MembershipStatus.Ok, await hosts.Membership(before.ViceMaster.Value).ReleaseMastershipAsync(TestHosts.Deadline));
+        await TestHosts.UntilAsync("the first master works again", () => record.Running.ContainsKey(before.Master));
+        Assert.Equal(1, record.MostRunning);
+    }
+
+    [Fact]
     public async Task Work_that_does_not_stop_ends_the_process_with_a_code_of_its_own()
     {
         var ended = new TaskCompletionSource<MembershipHalt>();
@@ -97,6 +130,11 @@ public sealed class MasterWorkTests
 
         public int MostAtOnce { get; private set; }
 
+        /// <summary>How many ever ran at once, with or without a valid lease.</summary>
+        public int MostRunning { get; private set; }
+
+        public bool Stopping { get; set; }
+
         public int Starts => _starts;
 
         public void Enter(NodeId node, MasterLease lease)
@@ -104,7 +142,11 @@ public sealed class MasterWorkTests
             Interlocked.Increment(ref _starts);
             Epochs[node] = lease.Epoch;
             Running[node] = lease;
-            lock (Epochs) MostAtOnce = Math.Max(MostAtOnce, Running.Values.Count(static running => running.IsValid));
+            lock (Epochs)
+            {
+                MostAtOnce = Math.Max(MostAtOnce, Running.Values.Count(static running => running.IsValid));
+                MostRunning = Math.Max(MostRunning, Running.Count);
+            }
         }
     }
 
@@ -116,6 +158,20 @@ public sealed class MasterWorkTests
             await Task.Delay(Timeout.Infinite, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             record.Running.TryRemove(membership.Self, out _);
         }
+    }
+
+    private sealed class SlowToStop(WorkRecord record, SlowToStop.Release release, IClusterMembership membership) : MasterBackgroundService
+    {
+        protected override async Task ExecuteAsMasterAsync(MasterLease lease, CancellationToken stoppingToken)
+        {
+            record.Enter(membership.Self, lease);
+            await Task.Delay(Timeout.Infinite, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            record.Stopping = true;
+            await release.Task;
+            record.Running.TryRemove(membership.Self, out _);
+        }
+
+        internal sealed record Release(Task Task);
     }
 
     private sealed class Stubborn(Stubborn.Release release) : MasterBackgroundService
