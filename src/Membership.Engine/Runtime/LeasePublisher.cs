@@ -35,11 +35,12 @@ internal sealed class LeasePublisher
         }
         // A run is unbroken while nothing fired its token.
         CancellationTokenSource lost = current.LostSource;
-        if (lost.IsCancellationRequested) lost = new CancellationTokenSource();
+        bool unbroken = !lost.IsCancellationRequested;
+        if (!unbroken) lost = new CancellationTokenSource();
         var next = new MembershipLease(state.Epoch, _clock, lost);
         next.Update(in state);
         _current = next;
-        current.Supersede();
+        current.Supersede(unbroken ? next : null);
     }
 
     /// <summary>The node stops: nothing it ever handed out is valid from here on.</summary>

@@ -8,7 +8,7 @@ namespace Membership.Engine.Runtime;
 /// shared; pass <see cref="Epoch"/> along as the fencing token to stores that can check one.
 /// </summary>
 /// <remarks>Safe from any thread; no member blocks. A lease that has lapsed, or was given up, never becomes valid again: the next epoch has a new one.</remarks>
-public sealed class MembershipLease
+public sealed partial class MembershipLease
 {
     private readonly MonotonicClock _clock;
     private readonly CancellationTokenSource _lost;
@@ -75,14 +75,18 @@ public sealed class MembershipLease
         _wasValid = true;
         _held = false;
         Volatile.Write(ref _validUntil, state.ValidUntil.Ticks);
+        WakeGuards();
     }
 
     /// <summary>A newer epoch's lease has taken its place.</summary>
-    internal void Supersede()
+    /// <param name="next">That lease, if it follows without a loss in between.</param>
+    internal void Supersede(MembershipLease? next = null)
     {
         _over = true;
+        _next = next;
         Volatile.Write(ref _validUntil, MonotonicTime.MinValue.Ticks);
         _held = false;
+        WakeGuards();
     }
 
     /// <summary>Never valid again, in any epoch that follows it without a new start.</summary>
@@ -90,5 +94,6 @@ public sealed class MembershipLease
     {
         Supersede();
         if (!_lost.IsCancellationRequested) _ = _lost.CancelAsync();
+        WakeGuards();
     }
 }

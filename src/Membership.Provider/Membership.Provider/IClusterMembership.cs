@@ -17,6 +17,15 @@ public interface IClusterMembership
     /// <summary>The lease of the current epoch; not valid while this node is not a member. Check <see cref="MembershipLease.IsValid"/> at the point of use.</summary>
     MembershipLease Lease { get; }
 
+    /// <summary>
+    /// The lease that is valid now, at once in quiet times; waits through a hold, at most <see cref="MembershipLease.DefaultHoldLimit"/>, and fails only on a loss.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>The lease; its epoch is the fencing token, its <see cref="MembershipLease.Lost"/> fires at the loss.</returns>
+    /// <exception cref="MembershipLostException">This node is not a member.</exception>
+    /// <exception cref="MembershipHeldException">A regroup takes longer than that.</exception>
+    ValueTask<MembershipLease> Guard(CancellationToken cancellationToken = default) => Lease.Guard(cancellationToken);
+
     /// <summary>This node's role in the installed view.</summary>
     MemberRole Role { get; }
 

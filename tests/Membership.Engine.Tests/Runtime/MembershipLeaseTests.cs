@@ -148,6 +148,82 @@ public sealed class MembershipLeaseTests
         Assert.True(valid);
     }
 
+    [Fact]
+    public async Task A_guard_lets_a_valid_lease_through_at_once_and_allocates_nothing()
+    {
+        Valid(1, Second);
+        MembershipLease lease = _publisher.Current;
+        Assert.Same(lease, await lease.Guard(TestContext.Current.CancellationToken));
+        long least = long.MaxValue;
+        for (int round = 0; round < 5; round++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 1000; i++) Assert.True(lease.Guard(TimeSpan.Zero).IsCompletedSuccessfully);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        Assert.Equal(0, least);
+    }
+
+    [Fact]
+    public async Task A_guard_waits_through_a_hold_into_the_next_epoch()
+    {
+        Valid(1, Second);
+        MembershipLease lease = _publisher.Current;
+        Hold(1);
+        ValueTask<MembershipLease> guarded = lease.Guard(TestContext.Current.CancellationToken);
+        Assert.False(guarded.IsCompleted);
+        Hold(2);
+        Valid(2, Second);
+        MembershipLease next = await guarded;
+        Assert.Equal(new Epoch(2), next.Epoch);
+        Assert.True(next.IsValid);
+        // Who still has the lease of long ago is led to the present one.
+        Valid(3, Second);
+        Assert.Equal(new Epoch(3), (await lease.Guard(TestContext.Current.CancellationToken)).Epoch);
+    }
+
+    [Fact]
+    public async Task A_guard_fails_on_a_loss_and_does_not_go_over_into_a_later_membership()
+    {
+        Valid(1, Second);
+        MembershipLease lease = _publisher.Current;
+        Hold(1);
+        ValueTask<MembershipLease> waiting = lease.Guard(TestContext.Current.CancellationToken);
+        _publisher.Lose();
+        Assert.Equal(new Epoch(1), (await Assert.ThrowsAsync<MembershipLostException>(async () => await waiting)).Epoch);
+        Valid(5, Second);
+        await Assert.ThrowsAsync<MembershipLostException>(async () => await lease.Guard(TestContext.Current.CancellationToken));
+        Assert.Equal(new Epoch(5), (await _publisher.Current.Guard(TestContext.Current.CancellationToken)).Epoch);
+        await Assert.ThrowsAsync<MembershipLostException>(async () => await new LeasePublisher(_clock).Current.Guard(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task A_guard_of_a_lease_that_ran_out_fails_once_the_loss_is_known()
+    {
+        Valid(1, Second);
+        MembershipLease lease = _publisher.Current;
+        _time.Advance(Second * 2);
+        ValueTask<MembershipLease> waiting = lease.Guard(TestContext.Current.CancellationToken);
+        Assert.False(waiting.IsCompleted);
+        Hold(1);
+        await Assert.ThrowsAsync<MembershipLostException>(async () => await waiting);
+    }
+
+    [Fact]
+    public async Task A_guard_waits_no_longer_than_its_limit_and_stops_when_told_to()
+    {
+        Valid(1, Second);
+        MembershipLease lease = _publisher.Current;
+        Hold(1);
+        await Assert.ThrowsAsync<MembershipHeldException>(async () => await lease.Guard(TimeSpan.Zero, TestContext.Current.CancellationToken));
+        ValueTask<MembershipLease> limited = lease.Guard(TimeSpan.FromMilliseconds(20), TestContext.Current.CancellationToken);
+        Assert.IsAssignableFrom<TimeoutException>(await Assert.ThrowsAsync<MembershipHeldException>(async () => await limited));
+        using var stop = new CancellationTokenSource();
+        ValueTask<MembershipLease> cancelled = lease.Guard(stop.Token);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await cancelled);
+    }
+
     private void Valid(long epoch, TimeSpan length) => _publisher.Publish(new LeaseState(new Epoch(epoch), _clock.Now + length, Held: false));
 
     private void Hold(long epoch) => _publisher.Publish(new LeaseState(new Epoch(epoch), MonotonicTime.MinValue, Held: true));
