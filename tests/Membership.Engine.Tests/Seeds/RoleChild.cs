@@ -10,7 +10,7 @@ internal static class RoleChild
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
-    /// <summary>Arguments: number, ports by number, directory, key, clock period in ms, "in" or "qualified", "-" or nodes to be cut off from before the start.</summary>
+    /// <summary>Arguments: number, ports by number, directory, key, clock period in ms, "in" (disqualified) or "qualified".</summary>
     public static void ChildMain(string[] args) => RunAsync(args).GetAwaiter().GetResult();
 
     private static async Task RunAsync(string[] args)
@@ -28,11 +28,8 @@ internal static class RoleChild
             Qualified = args[5] == "qualified",
             MembershipFrameInterval = TimeSpan.FromMilliseconds(300),
             StaleAfter = TimeSpan.FromMilliseconds(1000),
-            AllowDiagnosticFaults = true,
         };
         await using var node = new MembershipNode(options);
-        if (args[6] != "-")
-            foreach (string peer in args[6].Split(',')) await node.DiagnoseAsync($"fault cut {peer}");
         _ = node.Halted.ContinueWith(static halted => Say($"halt {halted.Result.Code}"), TaskScheduler.Default);
         await using ClusterChangeRegistration registration = node.Register(static (change, _) =>
         {
@@ -46,12 +43,6 @@ internal static class RoleChild
             {
                 case "start":
                     await node.StartAsync();
-                    break;
-                case "force":
-                    await node.StartByForceAsync("a test");
-                    break;
-                case "diag":
-                    await node.DiagnoseAsync(line[5..]);
                     break;
                 case "qualify" or "disqualify":
                     _ = SayWhenDone(line, node.SetQualificationAsync(new NodeId(int.Parse(words[1], CultureInfo.InvariantCulture)), words[0] == "qualify"));

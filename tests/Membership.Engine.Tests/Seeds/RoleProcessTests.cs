@@ -112,26 +112,13 @@ public sealed class RoleProcessTests : IDisposable
         Assert.Empty(_nodes[master - 1]!.Changes);
     }
 
-    [Fact]
-    public async Task Whoever_sees_a_second_master_of_its_cluster_says_InvalidCluster()
-    {
-        Start(1);
-        Start(2);
-        await EventuallyAsync(() => _nodes[0]!.Changes.Count >= 2 && _nodes[1]!.Changes.Count >= 2);
-        // Cut off from both, an operator makes node 3 a cluster of its own by force; then the cut is mended.
-        Start(3, "qualified", "1,2", "force");
-        await EventuallyAsync(() => _nodes[2]!.Changes.Contains("MasterElected(3)"));
-        _nodes[2]!.Child.WriteLine("diag fault mend");
-        await EventuallyAsync(() => _nodes.Any(static node => node!.Changes.Contains("InvalidCluster(0)")));
-    }
-
-    private void Start(int number, string qualified = "qualified", string cut = "-", string how = "start")
+    private void Start(int number, string qualified = "qualified")
     {
         string text = number.ToString(CultureInfo.InvariantCulture);
-        var life = new RoleProcess(ChildProcess.Start(typeof(RoleChild), text, _ports, _directory.At("node" + text), _key, _clockPeriod, qualified, cut));
+        var life = new RoleProcess(ChildProcess.Start(typeof(RoleChild), text, _ports, _directory.At("node" + text), _key, _clockPeriod, qualified));
         _lives.Add(life);
         _nodes[number - 1] = life;
-        life.Child.WriteLine(how);
+        life.Child.WriteLine("start");
     }
 
     private void Kill(int number)
