@@ -1,6 +1,4 @@
 // Who has which role at one moment, as one immutable value, and what a notification makes of it.
-using Membership.Engine.Runtime;
-
 namespace Membership.Engine;
 
 /// <summary>The roles over one view. Members with no role of their own are "in", everybody else is "out".</summary>

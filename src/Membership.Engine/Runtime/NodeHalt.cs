@@ -1,21 +1,5 @@
-// The service roles over an installed view, the proof of death a host may trust, and why a node stopped.
+// The proof of death a host may trust, and why a node stopped.
 namespace Membership.Engine.Runtime;
-
-/// <summary>A node's role in the installed view.</summary>
-public enum MemberRole
-{
-    /// <summary>Not a member.</summary>
-    Out = 0,
-
-    /// <summary>A member with no special role.</summary>
-    In = 1,
-
-    /// <summary>The next master.</summary>
-    ViceMaster = 2,
-
-    /// <summary>The master.</summary>
-    Master = 3,
-}
 
 /// <summary>What counts as proof that a silent member is dead, so that its lease need not be waited for. A trust decision.</summary>
 public enum CrashEvidence
