@@ -71,10 +71,37 @@ internal sealed class Incident : IAsyncDisposable
         return halt;
     }
 
-    public async Task ReturnAsync(int node)
+    /// <summary>Starts nodes again once their processes have ended, and waits until they are let in.</summary>
+    public async Task ReturnAsync(params int[] nodes)
     {
-        Cluster.Start(node);
+        foreach (int node in nodes) await Cluster[node].WaitForExitAsync(Token);
+        foreach (int node in nodes) Cluster.Start(node);
         await SettleAsync(View.Epoch);
+    }
+
+    /// <summary>Splits the cluster: one side must go on alone, the other one must give up by itself, with the cut still there.</summary>
+    /// <returns>The side that lives.</returns>
+    public async Task<int[]> ExactlyOneSideLivesAsync(LinkState split, int[] left, int[] right, TimeSpan bound)
+    {
+        long cut = TestbedCluster.Now;
+        Cluster.Network.Links = split;
+        int[] winners = await Cluster.UntilAsync(
+            "one side has a view of its own", () => Cluster.CommonView(left, View.Epoch) is not null ? left : Cluster.CommonView(right, View.Epoch) is not null ? right : null, Token);
+        int[] losers = Cluster.Except(winners);
+        Measured($"split to the whole side {{{string.Join(',', winners)}}} serving", cut, await OperationalAsync(winners, cut), bound);
+        foreach (int node in losers) await Cluster.HaltAsync(Cluster[node], Token);
+        Assert.All(winners, node => Assert.False(Cluster[node].HasExited));
+        Cluster.Network.Links = LinkState.Healthy;
+        await ReturnAsync(losers);
+        Judge();
+        return winners;
+    }
+
+    /// <summary>A view names the owner as far as its decider knew; the first view of an even cluster has been decided with the witness' vote.</summary>
+    public async Task<int> WitnessOwnerAsync()
+    {
+        string owner = await Cluster.UntilAsync("an owner is known", () => Cluster.All.Select(node => Cluster[node].LastView!["owner"]).FirstOrDefault(static owner => owner is not ("" or "0")), Token);
+        return int.Parse(owner, System.Globalization.CultureInfo.InvariantCulture);
     }
 
     /// <summary>Nobody served twice, no master's work met another's; and there was something to judge.</summary>

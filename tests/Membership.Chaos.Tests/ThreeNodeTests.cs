@@ -60,7 +60,6 @@ public sealed class ThreeNodeTests(ITestOutputHelper output)
         NodeLife victim = incident.Cluster[incident.View.Master];
         long killed = victim.Send(Signal.Kill);
         incident.Measured("kill -9 to the last survivor serving", killed, await incident.OperationalAsync(incident.Cluster.Except(victim.Node), killed), Plan.LossPeriod);
-        await victim.WaitForExitAsync(Token);
         Assert.NotEqual(victim.Node, incident.View.Master);
         await incident.ReturnAsync(victim.Node);
         incident.Judge();

@@ -15,8 +15,13 @@ public sealed record ClusterPlan
     /// <summary>The loss period and length of a lease.</summary>
     public TimeSpan LossPeriod => ClockPeriod * 8;
 
-    /// <summary>How long a regroup tries to win the witness; also part of the time after which a side without quorum halts. Default 3 s.</summary>
-    public TimeSpan ArbitrationTimeout { get; init; } = TimeSpan.FromSeconds(3);
+    /// <summary>How long a regroup tries to win the witness; also part of the time after which a side without quorum halts. Default 3 s, or twice the witness' period.</summary>
+    public TimeSpan ArbitrationTimeout => Witness switch
+    {
+        WitnessBackend.Scsi => ScsiWitness.Period * 2,
+        WitnessBackend.Blob => BlobWitness.Period * 2,
+        _ => TimeSpan.FromSeconds(3),
+    };
 
     /// <summary>The witness; default none.</summary>
     public WitnessBackend Witness { get; init; } = WitnessBackend.None;
@@ -57,4 +62,10 @@ public enum WitnessBackend
 
     /// <summary>Files in a directory that all nodes of the machine share: no cut of the network gets in the way.</summary>
     File,
+
+    /// <summary>SCSI-3 persistent reservations on a LUN of tgtd, in the witness' namespace.</summary>
+    Scsi,
+
+    /// <summary>A blob lease at Azurite, in the witness' namespace.</summary>
+    Blob,
 }

@@ -11,11 +11,13 @@ internal static class SystemTool
     /// <param name="program">Its name, looked for on the path.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="input">Its standard input.</param>
+    /// <param name="variable">One more variable of its environment.</param>
     /// <returns>What it printed.</returns>
     /// <exception cref="TestbedException">It is missing, ended with an error, or did not end.</exception>
-    public static string Run(string program, IEnumerable<string> arguments, string input = "")
+    public static string Run(string program, IEnumerable<string> arguments, string input = "", (string Name, string Value)? variable = null)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        if (variable is var (name, value)) start.Environment[name] = value;
         using Process process = Start(start);
         using var limit = new CancellationTokenSource(Limit);
         Task<string> output = process.StandardOutput.ReadToEndAsync(limit.Token);

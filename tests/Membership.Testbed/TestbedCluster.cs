@@ -1,6 +1,7 @@
 // A cluster of real processes on a bridged network: starting, waiting for what its nodes come to agree on, and the verdict
 // over everything they recorded. Ending it leaves nothing behind, unless something failed: then the files stay.
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Membership.Testbed.Node;
 
 namespace Membership.Testbed;
@@ -21,7 +22,10 @@ public sealed class TestbedCluster : IAsyncDisposable
         RemoveStaleDirectories();
         Network = new BridgedNetwork(plan.Nodes);
         Directory = System.IO.Directory.CreateTempSubdirectory(string.Create(CultureInfo.InvariantCulture, $"{DirectoryMark}{Environment.ProcessId}-")).FullName;
-        File.WriteAllText(Path.Combine(Directory, "cluster.json"), plan.ToConfiguration(Directory).ToJsonString());
+        JsonObject configuration = plan.ToConfiguration(Directory);
+        Witness = WitnessServer.For(plan.Witness, Network, Directory);
+        Witness?.Configure(configuration);
+        File.WriteAllText(Path.Combine(Directory, "cluster.json"), configuration.ToJsonString());
     }
 
     /// <summary>What was asked for.</summary>
@@ -29,6 +33,9 @@ public sealed class TestbedCluster : IAsyncDisposable
 
     /// <summary>The network, for faults.</summary>
     public BridgedNetwork Network { get; }
+
+    /// <summary>The server behind the witness; null when there is none on the network.</summary>
+    public WitnessServer? Witness { get; }
 
     /// <summary>Where the nodes' stores, logs and recordings are; removed at the end.</summary>
     public string Directory { get; }
@@ -62,6 +69,7 @@ public sealed class TestbedCluster : IAsyncDisposable
     /// <returns>Each one's view, by number.</returns>
     public async Task<NodeEvent[]> FormAsync(CancellationToken cancellationToken)
     {
+        if (Witness is { IsRunning: false } witness) await witness.StartAsync(cancellationToken);
         foreach (int node in All) Start(node);
         return await ViewAsync(All, 0, cancellationToken);
     }
@@ -70,12 +78,12 @@ public sealed class TestbedCluster : IAsyncDisposable
     /// <param name="what">For the error: what was waited for.</param>
     /// <param name="look">What is wanted, or null while it is not there.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <param name="patience">How long; default 30 s, for a loaded machine.</param>
+    /// <param name="patience">How long; default 30 s, for a loaded machine, and twice the arbitration timeout.</param>
     public async Task<T> UntilAsync<T>(string what, Func<T?> look, CancellationToken cancellationToken, TimeSpan? patience = null)
         where T : class
     {
         ArgumentNullException.ThrowIfNull(look);
-        TimeSpan wait = patience ?? TimeSpan.FromSeconds(30);
+        TimeSpan wait = patience ?? TimeSpan.FromSeconds(30) + Plan.ArbitrationTimeout * 2;
         long deadline = Now + (long)wait.TotalNanoseconds;
         while (true)
         {
@@ -124,6 +132,7 @@ public sealed class TestbedCluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (NodeLife life in _lives) await life.DisposeAsync();
+        if (Witness is not null) await Witness.DisposeAsync();
         Network.Dispose();
         if (!KeepFiles) System.IO.Directory.Delete(Directory, recursive: true);
         _changed.Dispose();
