@@ -86,7 +86,7 @@ public abstract class NetworkWitnessStories(WitnessBackend backend, ITestOutputH
     private async Task<Incident> StartAsync(int nodes) => await Incident.StartAsync(new ClusterPlan { Nodes = nodes, Witness = backend }, output);
 
     /// <summary>Detection, then the rest of the former owner's period and the challenge.</summary>
-    private static TimeSpan Bound(Incident incident) => incident.Cluster.Plan.LossPeriod + incident.Cluster.Witness!.OwnershipPeriod * 1.2;
+    private static TimeSpan Bound(Incident incident) => incident.Cluster.Plan.LossPeriod + incident.Cluster.Witness!.OwnershipPeriod * 1.25;
 
     private static async Task<(int[] Owners, int[] Others)> SidesAsync(Incident incident)
     {

@@ -15,11 +15,11 @@ public sealed record ClusterPlan
     /// <summary>The loss period and length of a lease.</summary>
     public TimeSpan LossPeriod => ClockPeriod * 8;
 
-    /// <summary>How long a regroup tries to win the witness; also part of the time after which a side without quorum halts. Default 3 s, or twice the witness' period.</summary>
+    /// <summary>How long a regroup tries to win the witness; also part of the time after which a side without quorum halts. Default 3 s, or so much that each of two candidates can outwait a former owner.</summary>
     public TimeSpan ArbitrationTimeout => Witness switch
     {
-        WitnessBackend.Scsi => ScsiWitness.Period * 2,
-        WitnessBackend.Blob => BlobWitness.Period * 2,
+        WitnessBackend.Scsi => ScsiWitness.Period * 2.5,
+        WitnessBackend.Blob => BlobWitness.Period * 2.5,
         _ => TimeSpan.FromSeconds(3),
     };
 

@@ -134,7 +134,7 @@ public sealed class TestbedCluster : IAsyncDisposable
         foreach (NodeLife life in _lives) await life.DisposeAsync();
         if (Witness is not null) await Witness.DisposeAsync();
         Network.Dispose();
-        if (!KeepFiles) System.IO.Directory.Delete(Directory, recursive: true);
+        if (!KeepFiles && Environment.GetEnvironmentVariable("REGROUP_TESTBED_KEEP") != "1") System.IO.Directory.Delete(Directory, recursive: true);
         _changed.Dispose();
     }
 
