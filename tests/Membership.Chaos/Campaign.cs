@@ -27,12 +27,12 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
 
     private static TimeSpan Now => TimeSpan.FromTicks(TestbedCluster.Now / 100);
 
-    public async Task RunAsync(TimeSpan duration, CancellationToken cancellationToken)
+    public async Task RunAsync(int firstRound, TimeSpan duration, CancellationToken cancellationToken)
     {
         await cluster.FormAsync(cancellationToken);
         say($"formed: {cluster.State()}");
         TimeSpan until = Now + duration;
-        for (int round = 1; Now < until && _violations.Count == 0; round++)
+        for (int round = firstRound; Now < until && _violations.Count == 0; round++)
         {
             IReadOnlyList<Fault> faults = schedule.Round(round);
             foreach (Fault fault in faults) say($"round {round}: {fault}");

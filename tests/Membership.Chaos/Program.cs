@@ -30,10 +30,10 @@ Campaign campaign;
 var violations = new SortedSet<string>(StringComparer.Ordinal);
 await using (var cluster = new TestbedCluster(new ClusterPlan { Nodes = options.Nodes, Witness = options.Witness }) { KeepFiles = true })
 {
-    campaign = new Campaign(cluster, new Schedule(options.Seed, options.Nodes, witnessOnNetwork: false), Say);
+    campaign = new Campaign(cluster, new Schedule(options.Seed, options.Nodes, cluster.Witness is not null), Say);
     try
     {
-        await campaign.RunAsync(TimeSpan.FromMinutes(options.Minutes), stop.Token);
+        await campaign.RunAsync(options.FirstRound, TimeSpan.FromMinutes(options.Minutes), stop.Token);
     }
     catch (OperationCanceledException) when (stop.IsCancellationRequested)
     {
