@@ -23,7 +23,9 @@ public abstract class NetworkWitnessStories(WitnessBackend backend, ITestOutputH
     [InlineData(2)]
     [InlineData(4)]
     [Trait("Run", "Full")]
-    public async Task The_owners_side_cut_from_its_peers_and_from_the_witness_stops_and_the_other_one_lives(int nodes)
+    public Task The_owners_side_cut_from_its_peers_and_from_the_witness_stops_and_the_other_one_lives(int nodes) => IsolateTheOwnersSideAsync(nodes);
+
+    private protected async Task IsolateTheOwnersSideAsync(int nodes)
     {
         await using Incident incident = await StartAsync(nodes);
         (int[] owners, int[] others) = await SidesAsync(incident);
@@ -86,7 +88,7 @@ public abstract class NetworkWitnessStories(WitnessBackend backend, ITestOutputH
     private async Task<Incident> StartAsync(int nodes) => await Incident.StartAsync(new ClusterPlan { Nodes = nodes, Witness = backend }, output);
 
     /// <summary>Detection, then the rest of the former owner's period and the challenge.</summary>
-    private static TimeSpan Bound(Incident incident) => incident.Cluster.Plan.LossPeriod + incident.Cluster.Witness!.OwnershipPeriod * 1.25;
+    private static TimeSpan Bound(Incident incident) => incident.Cluster.Plan.LossPeriod + incident.Cluster.Plan.Takeover;
 
     private static async Task<(int[] Owners, int[] Others)> SidesAsync(Incident incident)
     {

@@ -9,7 +9,7 @@ public sealed class WitnessFileTests(ITestOutputHelper output)
     private static readonly ClusterPlan Two = new() { Nodes = 2, Witness = WitnessBackend.File };
 
     /// <summary>Silence, then the rest of the former owner's period, at most; the owner itself needs only the first.</summary>
-    private static readonly TimeSpan Bound = Two.LossPeriod + TimeSpan.FromSeconds(1.5) * 1.01;
+    private static readonly TimeSpan Bound = Two.LossPeriod + Two.Takeover;
 
     [Fact]
     public async Task Of_two_nodes_that_lose_each_other_exactly_one_lives()

@@ -18,12 +18,16 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
     private readonly HashSet<NodeLife> _mourned = [];
     private readonly HashSet<NodeLife> _ended = [];
     private LinkState _links = LinkState.Healthy;
+    private TimeSpan _witnessBackAt;
 
     public int Faults { get; private set; }
 
     public IReadOnlyList<string> Violations => _violations;
 
     public List<TimeSpan> Convergences { get; } = [];
+
+    /// <summary>3 L; whoever needs the witness' vote may have to outwait a former owner first.</summary>
+    private TimeSpan Limit => cluster.Plan.LossPeriod * 3 + cluster.Plan.Takeover + Slack;
 
     private static TimeSpan Now => TimeSpan.FromTicks(TestbedCluster.Now / 100);
 
@@ -53,8 +57,8 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
             TimeSpan time = Now - begin;
             foreach (Fault fault in faults)
             {
-                if (time >= fault.At && begun.Add(fault)) Begin(fault, begin);
-                if (time >= fault.End && begun.Contains(fault) && over.Add(fault)) End(fault);
+                if (time >= fault.At && begun.Add(fault)) await BeginAsync(fault, begin);
+                if (time >= fault.End && begun.Contains(fault) && over.Add(fault)) await EndAsync(fault, cancellationToken);
             }
             SetLinks(faults.Aggregate(LinkState.Healthy, (links, fault) => links.And(fault.LinksAt(time))));
             Supervise();
@@ -62,7 +66,7 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
         }
     }
 
-    private void Begin(Fault fault, TimeSpan roundBegin)
+    private async Task BeginAsync(Fault fault, TimeSpan roundBegin)
     {
         switch (fault)
         {
@@ -77,6 +81,12 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
             case StopFault stop:
                 cluster[stop.Node].Send(Signal.Stop);
                 break;
+            case WitnessFault { Killed: true }:
+                await cluster.Witness!.KillAsync();
+                break;
+            case WitnessFault:
+                cluster.Witness!.Send(Signal.Stop);
+                break;
         }
     }
 
@@ -87,9 +97,14 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
         cluster[node].Send(signal);
     }
 
-    private void End(Fault fault)
+    private async Task EndAsync(Fault fault, CancellationToken cancellationToken)
     {
         if (fault is StopFault stop) cluster[stop.Node].Send(Signal.Continue);
+        if (fault is not WitnessFault) return;
+        // Of two faults the one that ends first ends both.
+        if (cluster.Witness!.IsRunning) cluster.Witness.Send(Signal.Continue);
+        else await cluster.Witness.StartAsync(cancellationToken);
+        _witnessBackAt = Now;
     }
 
     private void SetLinks(LinkState links)
@@ -118,12 +133,14 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
     private void Mourn(NodeLife life)
     {
         string halt = life.Halt is { } said ? said["code"] : "none";
-        bool expected = halt is "NoQuorum" or "Poisoned" or "Removed" or "MasterWorkOverrun" || _ended.Contains(life);
+        // A node does not start without its witness: it says so and ends.
+        bool noWitness = halt == "none" && life.LastView is null && cluster.Witness is not null;
+        bool expected = noWitness || halt is "NoQuorum" or "Poisoned" or "Removed" or "MasterWorkOverrun" || _ended.Contains(life);
         say($"  node {life.Node} (life {life.Life}) ended: exit code {life.ExitCode}, halt {halt}");
         if (!expected) _violations.Add($"node {life.Node} (life {life.Life}) ended with exit code {life.ExitCode}, halt {halt}: see its log in {cluster.Directory}");
     }
 
-    /// <summary>Everything is healed: all nodes come together within 3 L of the last of them being started.</summary>
+    /// <summary>Everything is healed: all nodes come together within the limit, counted from when the last of them was started.</summary>
     private async Task ConvergeAsync(int round, CancellationToken cancellationToken)
     {
         SetLinks(LinkState.Healthy);
@@ -135,12 +152,12 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
             Supervise();
             if (cluster.All.All(node => !cluster[node].HasExited && cluster[node].LastServedAt > healed) && cluster.CommonView(cluster.All, highest - 1) is { } views)
             {
-                long ready = Math.Max(healed, cluster.All.Max(node => cluster[node].Last("started")!.Time));
+                long ready = Math.Max(Math.Max(healed, (long)_witnessBackAt.TotalNanoseconds), cluster.All.Max(node => cluster[node].Last("started")!.Time));
                 long together = Math.Max(ready, views.Max(static view => view.Time));
                 TimeSpan took = TimeSpan.FromTicks((together - ready) / 100);
                 Convergences.Add(took);
                 say(string.Create(CultureInfo.InvariantCulture, $"  together in epoch {views[0].Epoch}, {(together - healed) / 1e6:0} ms after healing, {took.TotalMilliseconds:0} ms after the last start"));
-                if (took > cluster.Plan.LossPeriod * 3 + Slack) _violations.Add($"round {round}: together only {took.TotalMilliseconds:0} ms after healing and the last start, more than 3 L");
+                if (took > Limit) _violations.Add($"round {round}: together only {took.TotalMilliseconds:0} ms after healing and the last start, more than {Limit.TotalMilliseconds:0} ms");
                 return;
             }
             if (Now > deadline)

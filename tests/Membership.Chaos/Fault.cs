@@ -50,3 +50,9 @@ internal sealed record LeaveFault(TimeSpan At, TimeSpan For, int Node) : Fault(A
 {
     protected override string What => $"node {Node} leaves, down";
 }
+
+/// <summary>The witness' server is killed and started again, or frozen for a while.</summary>
+internal sealed record WitnessFault(TimeSpan At, TimeSpan For, bool Killed) : Fault(At, For)
+{
+    protected override string What => Killed ? "the witness is killed, down" : "SIGSTOP of the witness";
+}

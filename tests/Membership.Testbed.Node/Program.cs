@@ -1,6 +1,7 @@
 // One node of the testbed: a member that serves whenever its lease lets it and records when that was. Started by the harness
 // with --node N --config FILE --record PREFIX; ends when it halts, when it is told to, or when the harness dies (its parent).
 using System.Globalization;
+using Membership.Arbiters.BlobLease;
 using Membership.Provider;
 using Membership.Testbed.Node;
 using Microsoft.Extensions.Configuration;
@@ -28,6 +29,15 @@ builder.Logging.ClearProviders().AddSimpleConsole(static console =>
 builder.Logging.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(static console => console.LogToStandardErrorThreshold = LogLevel.Trace);
 // Before the membership: services stop in reverse order, and what the last moments of a lease are used for must be on record.
 builder.Services.AddHostedService<ServingRecorder>().AddHostedService<EventLines>();
-builder.Services.AddRegroupMembership(membership).AddMasterService<RecordedMasterWork>();
+RegroupMembershipBuilder cluster = builder.Services.AddRegroupMembership(membership).AddMasterService<RecordedMasterWork>();
+switch (builder.Configuration["Arbiter"])
+{
+    case "Scsi":
+        cluster.UseScsiReservation(builder.Configuration.GetSection("ScsiReservation").Bind);
+        break;
+    case "Blob":
+        cluster.UseBlobLease(builder.Configuration.GetSection("BlobLease").Bind);
+        break;
+}
 await builder.Build().RunAsync();
 return Environment.ExitCode;

@@ -6,6 +6,8 @@ namespace Membership.Testbed;
 /// <summary>The plan of a cluster.</summary>
 public sealed record ClusterPlan
 {
+    private static readonly TimeSpan FilePeriod = TimeSpan.FromSeconds(1.5);
+
     /// <summary>How many nodes.</summary>
     public required int Nodes { get; init; }
 
@@ -21,6 +23,15 @@ public sealed record ClusterPlan
         WitnessBackend.Scsi => ScsiWitness.Period * 2.5,
         WitnessBackend.Blob => BlobWitness.Period * 2.5,
         _ => TimeSpan.FromSeconds(3),
+    };
+
+    /// <summary>How long a challenger may have to wait for a former owner's period to end, and a little for the challenge; zero without a witness.</summary>
+    public TimeSpan Takeover => Witness switch
+    {
+        WitnessBackend.File => FilePeriod * 1.25,
+        WitnessBackend.Scsi => ScsiWitness.Period * 1.25,
+        WitnessBackend.Blob => BlobWitness.Period * 1.25,
+        _ => TimeSpan.Zero,
     };
 
     /// <summary>The witness; default none.</summary>
@@ -45,7 +56,7 @@ public sealed record ClusterPlan
             [nameof(Nodes)] = new JsonArray([.. Enumerable.Range(1, Nodes).Select(static node => new JsonObject { ["Number"] = node, ["Endpoints"] = new JsonArray($"{BridgedNetwork.AddressOf(node)}:7400") })]),
         };
         if (Witness == WitnessBackend.File)
-            membership["WitnessFile"] = new JsonObject { ["Directory"] = Path.Combine(directory, "witness"), ["OwnershipPeriod"] = "00:00:01.5", ["RenewInterval"] = "00:00:00.5" };
+            membership["WitnessFile"] = new JsonObject { ["Directory"] = Path.Combine(directory, "witness"), ["OwnershipPeriod"] = FilePeriod.ToString("c"), ["RenewInterval"] = (FilePeriod / 3).ToString("c") };
         return new JsonObject
         {
             ["RegroupMembership"] = membership,
