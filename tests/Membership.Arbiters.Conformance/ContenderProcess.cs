@@ -129,6 +129,7 @@ public static partial class ProcessSignal
     public const int Stop = 19;
     public const int Continue = 18;
     public const int Terminate = 15;
+    public const int Kill = 9;
 
     public static void Send(int process, int signal)
     {

@@ -98,6 +98,14 @@ internal sealed class ChainArbiter : IQuorumArbiter
         Task observer;
         lock (_start) observer = _observer;
         await Task.WhenAny(observer, Task.Delay(_options.CallDeadline)).ConfigureAwait(false);
+        IWitnessChain? chain;
+        lock (_start) chain = _chain;
+        // On its own thread, after what may still hang there.
+        if (chain is IDisposable own) _ = _thread.Run(() =>
+        {
+            own.Dispose();
+            return Task.CompletedTask;
+        });
         _thread.Dispose();
     }
 

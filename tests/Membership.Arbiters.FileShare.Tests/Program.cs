@@ -1,0 +1,8 @@
+// The entry point: the test runner, or one contender process of the conformance suite.
+using Membership.Arbiters.FileShare.Tests;
+using Membership.Arbiters.Conformance;
+
+if (args is [ContenderProgram.Verb, ..]) return await ContenderProgram.RunAsync(args, Shares.Make);
+return args.Any(static arg => arg is "--server" or "--internal-msbuild-node")
+    ? await Xunit.MicrosoftTestingPlatform.TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions)
+    : await Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args);
