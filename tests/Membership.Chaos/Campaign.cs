@@ -14,6 +14,7 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(1);
 
     private readonly Dictionary<int, TimeSpan> _down = [];
+    private readonly Dictionary<int, TimeSpan> _flushDelays = [];
     private readonly List<string> _violations = [];
     private readonly HashSet<NodeLife> _mourned = [];
     private readonly HashSet<NodeLife> _ended = [];
@@ -81,6 +82,10 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
             case StopFault stop:
                 cluster[stop.Node].Send(Signal.Stop);
                 break;
+            case SlowDiskFault disk:
+                _flushDelays[disk.Node] = disk.FlushDelay;
+                EndProcess(disk.Node, Signal.Kill);
+                break;
             case WitnessFault { Killed: true }:
                 await cluster.Witness!.KillAsync();
                 break;
@@ -100,6 +105,7 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
     private async Task EndAsync(Fault fault, CancellationToken cancellationToken)
     {
         if (fault is StopFault stop) cluster[stop.Node].Send(Signal.Continue);
+        if (fault is SlowDiskFault disk && _flushDelays.Remove(disk.Node)) EndProcess(disk.Node, Signal.Kill);
         if (fault is not WitnessFault) return;
         // Of two faults the one that ends first ends both.
         if (cluster.Witness!.IsRunning) cluster.Witness.Send(Signal.Continue);
@@ -124,7 +130,7 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
             if (_mourned.Add(life)) Mourn(life);
             if (_down.TryGetValue(node, out TimeSpan until) && Now < until) continue;
             _down.Remove(node);
-            cluster.Start(node);
+            cluster.Start(node, _flushDelays.GetValueOrDefault(node));
         }
     }
 
@@ -135,7 +141,7 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
         string halt = life.Halt is { } said ? said["code"] : "none";
         // A node does not start without its witness: it says so and ends.
         bool noWitness = halt == "none" && life.LastView is null && cluster.Witness is not null;
-        bool expected = noWitness || halt is "NoQuorum" or "Poisoned" or "Removed" or "MasterWorkOverrun" || _ended.Contains(life);
+        bool expected = noWitness || (life.HasSlowDisk && halt == "StoreFailed") || halt is "NoQuorum" or "Poisoned" or "Removed" or "MasterWorkOverrun" || _ended.Contains(life);
         say($"  node {life.Node} (life {life.Life}) ended: exit code {life.ExitCode}, halt {halt}");
         if (!expected) _violations.Add($"node {life.Node} (life {life.Life}) ended with exit code {life.ExitCode}, halt {halt}: see its log in {cluster.Directory}");
     }

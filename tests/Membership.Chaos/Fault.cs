@@ -56,3 +56,9 @@ internal sealed record WitnessFault(TimeSpan At, TimeSpan For, bool Killed) : Fa
 {
     protected override string What => Killed ? "the witness is killed, down" : "SIGSTOP of the witness";
 }
+
+/// <summary>A node crashes and comes back with a disk on which every flush takes so long; healthy again after another crash.</summary>
+internal sealed record SlowDiskFault(TimeSpan At, TimeSpan For, int Node, TimeSpan FlushDelay) : Fault(At, For)
+{
+    protected override string What => string.Create(CultureInfo.InvariantCulture, $"node {Node} crashes and has a disk that takes {FlushDelay.TotalMilliseconds:0} ms to flush,");
+}

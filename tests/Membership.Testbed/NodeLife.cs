@@ -1,5 +1,6 @@
 // One life of a node: a process from its start to its end, what it said, what was done to it, and what it recorded.
 using System.Diagnostics;
+using System.Globalization;
 using Membership.Testbed.Node;
 
 namespace Membership.Testbed;
@@ -11,16 +12,19 @@ public sealed class NodeLife : IAsyncDisposable
     private readonly List<NodeEvent> _events = [];
     private readonly string _recordings;
 
-    internal NodeLife(int node, int life, BridgedNetwork network, string directory, Action changed)
+    internal NodeLife(int node, int life, BridgedNetwork network, string directory, TimeSpan flushDelay, Action changed)
     {
         Node = node;
         Life = life;
         _recordings = Path.Combine(directory, $"node{node}.life{life}");
         string program = ProgramFile();
-        ProcessStartInfo start = new(program, ["--node", $"{node}", "--config", Path.Combine(directory, "cluster.json"), "--record", _recordings]) { WorkingDirectory = directory };
+        string[] command = [program, "--node", $"{node}", "--config", Path.Combine(directory, "cluster.json"), "--record", _recordings];
+        if (flushDelay > TimeSpan.Zero) command = [.. SlowDisk(flushDelay), .. command];
+        ProcessStartInfo start = new(command[0], command[1..]) { WorkingDirectory = directory };
         start.Environment["DOTNET_gcServer"] = "0";
         start.Environment["DOTNET_TieredPGO"] = "0";
         start.Environment["DOTNET_TieredCompilation"] = "1";
+        HasSlowDisk = flushDelay > TimeSpan.Zero;
         StartedAt = HostClock.Now;
         _process = new NamespacedProcess(network.NamespaceOf(node), start, Path.Combine(directory, $"node{node}.log"), line => Take(line, changed), changed);
     }
@@ -33,6 +37,9 @@ public sealed class NodeLife : IAsyncDisposable
 
     /// <summary>When the process was started, on the host-wide clock.</summary>
     public long StartedAt { get; }
+
+    /// <summary>Whether its flushes to disk are held up.</summary>
+    public bool HasSlowDisk { get; }
 
     /// <summary>Whether it was ever frozen.</summary>
     public bool WasStopped { get; private set; }
@@ -105,6 +112,10 @@ public sealed class NodeLife : IAsyncDisposable
         => ReadIntervals(Recordings.Serving(_recordings)).FirstOrDefault(served => served.Epoch > aboveEpoch && served.Until > instant) is { From: > 0 } found ? Math.Max(found.From, instant) : null;
 
     private static IReadOnlyList<RecordedInterval> ReadIntervals(string file) => File.Exists(file) ? IntervalFile.Read(file) : [];
+
+    // The kernel stops the process at these calls only, for so long; the tracer is a process beside it, so that the id stays the node's.
+    private static string[] SlowDisk(TimeSpan flushDelay)
+        => ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", string.Create(CultureInfo.InvariantCulture, $"inject=fsync,fdatasync:delay_enter={flushDelay.TotalMicroseconds:0}")];
 
     private static string ProgramFile()
     {

@@ -56,11 +56,13 @@ public sealed class TestbedCluster : IAsyncDisposable
     public int[] Except(params int[] nodes) => [.. All.Except(nodes)];
 
     /// <summary>Starts a process for a node that has none running.</summary>
-    public NodeLife Start(int node)
+    /// <param name="node">The node.</param>
+    /// <param name="flushDelay">How long every flush to its disk is held up; needs strace. Default not at all.</param>
+    public NodeLife Start(int node, TimeSpan flushDelay = default)
     {
         int life = _lives.Count(old => old.Node == node);
         if (life > 0 && !this[node].HasExited) throw new TestbedException($"Node {node} is still running, process {this[node].Id}: end it first.");
-        var started = new NodeLife(node, life + 1, Network, Directory, () => _changed.Release());
+        var started = new NodeLife(node, life + 1, Network, Directory, flushDelay, () => _changed.Release());
         _lives.Add(started);
         return started;
     }
