@@ -16,7 +16,8 @@ public sealed class LayeringTests
     public void The_host_neutral_provider_refers_to_the_engine_and_to_the_hosts_abstractions_only()
         => Assert.All(CompiledReferences.Assemblies(typeof(IClusterMembership).Assembly.Location), static name => Assert.True(
             IsBaseLibrary(name) || IsEngineAbstraction(name) || name is "Membership.Engine" or "Microsoft.Extensions.Hosting.Abstractions"
-                or "Microsoft.Extensions.Configuration.Abstractions" or "Microsoft.Extensions.Configuration.Binder" or "Microsoft.Extensions.Options.ConfigurationExtensions",
+                or "Microsoft.Extensions.Configuration.Abstractions" or "Microsoft.Extensions.Configuration.Binder" or "Microsoft.Extensions.Options.ConfigurationExtensions"
+                or "Microsoft.Extensions.Diagnostics.HealthChecks" or "Microsoft.Extensions.Diagnostics.HealthChecks.Abstractions",
             name));
 
     private static bool IsBaseLibrary(string name) => name is "System" or "netstandard" or "Microsoft.Win32.Primitives" || name.StartsWith("System.", StringComparison.Ordinal);

@@ -132,6 +132,16 @@ internal interface IProtocolEffects
 
     void Dropped(DropReason reason, NodeId from);
 
+    /// <summary>A member owes an answer or a heartbeat: it is asked again.</summary>
+    void HeartbeatMissed(NodeId node)
+    {
+    }
+
+    /// <summary>A round trip to a member and back on one path, as measured by its first acknowledgement of a message that asked for one.</summary>
+    void RoundTripMeasured(NodeId node, int path, TimeSpan time)
+    {
+    }
+
     /// <summary>A journal line for people; built only when <see cref="JournalEnabled"/>.</summary>
     void Journal(string line);
 

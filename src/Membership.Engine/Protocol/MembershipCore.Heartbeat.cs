@@ -31,7 +31,11 @@ internal sealed partial class MembershipCore
         if (peer.HeardSequence != 0 && _now - peer.LastHeard < _timing.LossPeriod) flags |= HeaderFlags.Hears;
         if (_inForce is { } serving && serving.Master == _self && Lease.ValidUntil > _now) flags |= HeaderFlags.Master;
         header.Flags = flags;
-        if ((flags & HeaderFlags.AckRequested) != 0) peer.LastRequestAt = _now;
+        if ((flags & HeaderFlags.AckRequested) != 0)
+        {
+            peer.LastRequestAt = _now;
+            (peer.AskedSequence, peer.AskedAt) = (header.Sequence, _now);
+        }
         if ((flags & HeaderFlags.AckRequested) != 0 || body is StatusMessage)
         {
             if (peer.UnansweredSince == MonotonicTime.MaxValue)
@@ -88,6 +92,7 @@ internal sealed partial class MembershipCore
             bool unanswered = peer.UnansweredSince != MonotonicTime.MaxValue && _now - peer.LastSentAt >= RetryAfter;
             bool overdue = _now - peer.LastHeard > interval + _timing.ClockPeriod
                 || (peer.AckedView == view.Id ? _now - peer.AckedSentAt > interval + _timing.ClockPeriod : _now - peer.LastPingAt >= RetryAfter);
+            if (unanswered || overdue) _effects.HeartbeatMissed(peer.Node);
             if (due || unanswered || overdue) Ping(peer);
         }
     }
@@ -152,7 +157,7 @@ internal sealed partial class MembershipCore
         if ((header.Flags & HeaderFlags.Hears) != 0 && header.ToIncarnation == _state.Incarnation) peer.HeardByAt = _now;
 
         if (_lingering is { } last && header.InForce == last.Id) NoteFarewell(peer);
-        TakeAcknowledgement(in header, peer);
+        TakeAcknowledgement(in header, path, peer);
         if (body is PoisonMessage poison) return OnPoison(peer, poison);
 
         if (header.InForce.Epoch != InForceId.Epoch && header.InForce != ViewId.None && Phase != NodePhase.Joining)
@@ -239,7 +244,7 @@ internal sealed partial class MembershipCore
         InForce = InForceId,
     };
 
-    private void TakeAcknowledgement(in MessageHeader header, Peer peer)
+    private void TakeAcknowledgement(in MessageHeader header, int path, Peer peer)
     {
         if (header.Acknowledged == 0 || !IsMember) return;
         bool anyView = Defect(PlantedDefects.AcknowledgeOtherEpoch);
@@ -251,6 +256,16 @@ internal sealed partial class MembershipCore
             peer.WitnessUntil = MonotonicTime.Max(peer.WitnessUntil, sentAt + header.OwnershipRemaining * (1 - _options.ClockRateBound));
         _leaseAcknowledged = true;
         _newAcknowledgements++;
+        MeasureRoundTrip(in header, path, peer);
+    }
+
+    /// <summary>An answer comes back on the path that it was asked on. Only the first one counts: later messages show the same acknowledgement again.</summary>
+    private void MeasureRoundTrip(in MessageHeader header, int path, Peer peer)
+    {
+        if (header.Acknowledged < peer.AskedSequence || (uint)path >= (uint)peer.RoundTripOnPath.Length || peer.MeasuredSequenceOnPath[path] == peer.AskedSequence) return;
+        peer.MeasuredSequenceOnPath[path] = peer.AskedSequence;
+        peer.RoundTripOnPath[path] = _now - peer.AskedAt;
+        _effects.RoundTripMeasured(peer.Node, path, peer.RoundTripOnPath[path]);
     }
 
     /// <summary>The sender has another view in force: the newer one is proof for whoever holds it pending; the older one must learn that it is out.</summary>

@@ -5,7 +5,8 @@ namespace Membership.Engine.Protocol;
 
 /// <summary>One other node as this node sees it. Ages are <see cref="TimeSpan.MaxValue"/> when it never happened.</summary>
 internal sealed record PeerSnapshot(
-    NodeId Node, Incarnation Incarnation, TimeSpan Heard, TimeSpan Acknowledged, TimeSpan HeardBy, ImmutableArray<TimeSpan> HeardOnPath, bool TripwireLost);
+    NodeId Node, Incarnation Incarnation, TimeSpan Heard, TimeSpan Acknowledged, TimeSpan HeardBy, ImmutableArray<TimeSpan> HeardOnPath, ImmutableArray<TimeSpan> RoundTripOnPath,
+    bool TripwireLost);
 
 /// <summary>Who heard whom in the last regroup, as its owner froze it.</summary>
 internal sealed record RowSnapshot(NodeId Node, NodeSet Heard, NodeSet Closed);
@@ -30,6 +31,6 @@ internal sealed partial class MembershipCore
             [.. rows.OrderBy(static row => row.Node)],
             [.. _peerList.Select(peer => new PeerSnapshot(
                 peer.Node, peer.Incarnation, peer.HeardSequence == 0 ? TimeSpan.MaxValue : Age(peer.LastHeard), Age(peer.AckedSentAt), Age(peer.HeardByAt),
-                [.. peer.LastHeardOnPath.Select(heard => peer.HeardSequence == 0 ? TimeSpan.MaxValue : Age(heard))], peer.TripwireLost))]);
+                [.. peer.LastHeardOnPath.Select(heard => peer.HeardSequence == 0 ? TimeSpan.MaxValue : Age(heard))], [.. peer.RoundTripOnPath], peer.TripwireLost))]);
     }
 }

@@ -44,6 +44,12 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     /// <summary>Until when its last claim of the witness stands, for choosing the decider only.</summary>
     public MonotonicTime OwnerClaimUntil = MonotonicTime.MinValue;
 
+    // The last message to it that asked for an acknowledgement, and the round trip that came of it on each path (0 = none yet).
+    public ulong AskedSequence;
+    public MonotonicTime AskedAt;
+    public readonly ulong[] MeasuredSequenceOnPath = new ulong[paths];
+    public readonly TimeSpan[] RoundTripOnPath = new TimeSpan[paths];
+
     // Heard from it.
     public MonotonicTime LastHeard = start;
     public readonly MonotonicTime[] LastHeardOnPath = Enumerable.Repeat(start, paths).ToArray();

@@ -12,6 +12,8 @@ internal sealed class ChangeHub(int queueLength)
     private ImmutableArray<ChangeQueue> _queues = [];
     private MemberRoles _roles;
     private bool _ended;
+    private long _published;
+    private long _lostByFormer;
 
     /// <summary>The roles after the latest notification.</summary>
     public MemberRoles Roles
@@ -22,11 +24,15 @@ internal sealed class ChangeHub(int queueLength)
         }
     }
 
-    public int ListenerCount
+    /// <summary>Notifications so far.</summary>
+    public long PublishedCount => Interlocked.Read(ref _published);
+
+    /// <summary>Notifications that full queues did not hold so far, also of listeners that have gone.</summary>
+    public long LostCount
     {
         get
         {
-            lock (_gate) return _queues.Length;
+            lock (_gate) return _lostByFormer + _queues.Sum(static queue => queue.LostCount);
         }
     }
 
@@ -34,6 +40,7 @@ internal sealed class ChangeHub(int queueLength)
     {
         lock (_gate)
         {
+            _published++;
             _roles = _roles.After(notification);
             foreach (ChangeQueue queue in _queues) queue.Add(notification, _roles);
         }
@@ -60,7 +67,11 @@ internal sealed class ChangeHub(int queueLength)
     /// <summary>The listener hears no more.</summary>
     public void Close(ChangeQueue queue)
     {
-        lock (_gate) _queues = _queues.Remove(queue);
+        lock (_gate)
+        {
+            if (_queues.Contains(queue)) _lostByFormer += queue.LostCount;
+            _queues = _queues.Remove(queue);
+        }
         queue.Dispose();
     }
 
@@ -71,6 +82,7 @@ internal sealed class ChangeHub(int queueLength)
         lock (_gate)
         {
             _ended = true;
+            foreach (ChangeQueue queue in _queues) _lostByFormer += queue.LostCount;
             (queues, _queues) = (_queues, []);
         }
         foreach (ChangeQueue queue in queues) queue.Close();

@@ -22,6 +22,21 @@ public sealed record MembershipCounters
     /// <summary>Datagrams the operating system refused to send.</summary>
     public long SendFailures { get; init; }
 
+    /// <summary>Plain heartbeats sent: messages that carry nothing else.</summary>
+    public long HeartbeatsSent { get; init; }
+
+    /// <summary>Plain heartbeats received.</summary>
+    public long HeartbeatsReceived { get; init; }
+
+    /// <summary>How often a member had to be asked again, because an answer or a heartbeat of it was due.</summary>
+    public long HeartbeatsMissed { get; init; }
+
+    /// <summary>Change notifications delivered to the handlers' queues or dropped there; see <see cref="NotificationsLost"/>.</summary>
+    public long Notifications { get; init; }
+
+    /// <summary>Change notifications that full queues of handlers could not hold; each of those handlers was told.</summary>
+    public long NotificationsLost { get; init; }
+
     /// <summary>Messages that reached the protocol.</summary>
     public long MessagesDelivered { get; init; }
 
@@ -63,6 +78,7 @@ internal sealed class LoopCounters
     private readonly long[] _regroups = new long[Enum.GetValues<RegroupCause>().Length];
     private long _installed;
     private long _writes;
+    private long _missed;
 
     public long Installed => Interlocked.Read(ref _installed);
 
@@ -73,6 +89,10 @@ internal sealed class LoopCounters
     public void CountRegroup(RegroupCause cause) => Interlocked.Increment(ref _regroups[(int)cause]);
 
     public void CountInstalled() => Interlocked.Increment(ref _installed);
+
+    public long Missed => Interlocked.Read(ref _missed);
+
+    public void CountMissed() => Interlocked.Increment(ref _missed);
 
     public void CountWrite() => Interlocked.Increment(ref _writes);
 

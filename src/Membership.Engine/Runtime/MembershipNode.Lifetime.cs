@@ -151,11 +151,13 @@ public sealed partial class MembershipNode
         }
         var callbacks = new CallbackRunner(
             _callbackHost, _clock.Provider, _logger, Self, InfoChanged, id => loop.Post((core, now) => core.CallbackCompleted(id, now)));
-        WitnessRunner? witness = _arbiter is null ? null : new WitnessRunner(_arbiter, _clock, _logger, Self, loop.Post);
-        var effects = new NodeEffects(this, _options.ClusterId, Self, loop, store, callbacks, witness, _lease, network, _journal, _counters, _logger);
+        var metrics = new NodeMetrics(this, _options);
+        var trace = new RegroupTrace(_options.ClusterId, Self, _clock, metrics);
+        WitnessRunner? witness = _arbiter is null ? null : new WitnessRunner(_arbiter, _clock, _logger, Self, loop.Post, metrics.Arbitrated);
+        var effects = new NodeEffects(this, _options.ClusterId, Self, loop, store, callbacks, witness, _lease, network, _journal, _counters, metrics, trace, _logger);
         var core = new MembershipCore(ProtocolOptionsFor(), store.Loaded, effects, _clock.Now);
         _logger.Starting(Self, _options.ClusterId, store.Directory, _arbiter?.Description ?? "none");
-        return new Parts(core, loop, store, network, callbacks, witness);
+        return new Parts(core, loop, store, network, callbacks, witness, metrics, trace);
     }
 
     private async Task CheckWitnessAsync(IQuorumArbiter arbiter, ViewStore store, CancellationToken cancellationToken)
@@ -240,10 +242,12 @@ public sealed partial class MembershipNode
                 lock (_gate) _currentView = null;
                 foreach (long request in _requests.Keys) CompleteRequest(new RequestId(request), MembershipStatus.NotMember, "the node has stopped");
                 parts.Callbacks.Stop();
+                parts.Trace.Stop("stopped");
                 await StopPartAsync("the network", parts.Network.DisposeAsync().AsTask()).ConfigureAwait(false);
                 if (parts.Witness is { } witness) await StopPartAsync("the witness", witness.DisposeAsync().AsTask()).ConfigureAwait(false);
                 await StopPartAsync("the view store", Task.Run(parts.Store.Dispose)).ConfigureAwait(false);
                 parts.Loop.Dispose();
+                parts.Metrics.Dispose();
             }
             if (_arbiter is not null) await StopPartAsync("the arbiter", _arbiter.DisposeAsync().AsTask()).ConfigureAwait(false);
             _views.End();
@@ -276,5 +280,6 @@ public sealed partial class MembershipNode
     }
 
     private sealed record Parts(
-        MembershipCore Core, NodeLoop Loop, ViewStore Store, NodeNetwork Network, CallbackRunner Callbacks, WitnessRunner? Witness);
+        MembershipCore Core, NodeLoop Loop, ViewStore Store, NodeNetwork Network, CallbackRunner Callbacks, WitnessRunner? Witness,
+        NodeMetrics Metrics, RegroupTrace Trace);
 }

@@ -118,6 +118,9 @@ public sealed partial class MembershipNode : IAsyncDisposable
             Regroups = _counters.Regroups,
             ViewsInstalled = _counters.Installed,
             StoreWrites = _counters.Writes,
+            HeartbeatsMissed = _counters.Missed,
+            Notifications = _changes.PublishedCount,
+            NotificationsLost = _changes.LostCount,
         };
         return parts is null ? counters : parts.Network.Count(counters) with
         {

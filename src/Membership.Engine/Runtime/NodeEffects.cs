@@ -12,7 +12,7 @@ namespace Membership.Engine.Runtime;
 /// <summary>The effects of one node. Called by its loop only.</summary>
 internal sealed class NodeEffects(
     MembershipNode node, string clusterId, NodeId self, NodeLoop loop, ViewStore store, CallbackRunner callbacks, WitnessRunner? witness, LeasePublisher lease,
-    NodeNetwork network, NodeJournal journal, LoopCounters counters, ILogger logger) : IProtocolEffects
+    NodeNetwork network, NodeJournal journal, LoopCounters counters, NodeMetrics metrics, RegroupTrace trace, ILogger logger) : IProtocolEffects
 {
     private Incarnation _incarnation;
 
@@ -74,6 +74,7 @@ internal sealed class NodeEffects(
 
     public void StageEntered(ActivationId activation, RegroupStage stage, RegroupCause cause)
     {
+        trace.StageEntered(activation, stage, cause);
         if (stage != RegroupStage.Activate) return;
         counters.CountRegroup(cause);
         if (activation.IsForming) return;
@@ -81,7 +82,11 @@ internal sealed class NodeEffects(
         logger.RegroupBegins(self, activation, cause);
     }
 
-    public void ViewInForce(ClusterView view, ActivationId activation) => network.SetMembers(view.Nodes);
+    public void ViewInForce(ClusterView view, ActivationId activation)
+    {
+        network.SetMembers(view.Nodes);
+        trace.ViewInForce(view);
+    }
 
     public void ViewInstalled(ClusterView view, ActivationId activation)
     {
@@ -95,7 +100,15 @@ internal sealed class NodeEffects(
     public void ProbeCrashEvidence(NodeId peer, Incarnation incarnation)
         => network.ProbeCrash(peer, () => loop.Post((core, now) => core.CrashEvidence(peer, incarnation, now)));
 
-    public void Halt(HaltCode code, string detail) => node.Halt(code, detail);
+    public void Halt(HaltCode code, string detail)
+    {
+        trace.Stop($"halt {code}");
+        node.Halt(code, detail);
+    }
+
+    public void HeartbeatMissed(NodeId peer) => counters.CountMissed();
+
+    public void RoundTripMeasured(NodeId peer, int path, TimeSpan time) => metrics.RoundTrip(peer, path, time);
 
     public void Dropped(DropReason reason, NodeId from) => counters.CountDropped(reason);
 

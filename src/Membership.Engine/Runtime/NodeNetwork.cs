@@ -27,6 +27,8 @@ internal sealed class NodeNetwork : IAsyncDisposable
     private readonly TcpTripwire _tripwire;
     private readonly CancellationTokenSource _stopping = new();
     private volatile bool _started;
+    private long _heartbeatsSent;
+    private long _heartbeatsReceived;
 
     public NodeNetwork(MembershipNodeOptions options, NodeId self, NodeLoop loop, MonotonicClock clock, FaultSwitch faults, ILogger logger)
     {
@@ -58,6 +60,7 @@ internal sealed class NodeNetwork : IAsyncDisposable
 
     public void Send(in MessageHeader header, int path, MessageBody? body)
     {
+        if (body is null) Interlocked.Increment(ref _heartbeatsSent);
         if (!_faults.IsCut(header.To)) _channel.Send(in header, path, body);
     }
 
@@ -88,6 +91,8 @@ internal sealed class NodeNetwork : IAsyncDisposable
         {
             DatagramsReceived = _counters.Received,
             DatagramsSent = _counters.Sent,
+            HeartbeatsSent = Interlocked.Read(ref _heartbeatsSent),
+            HeartbeatsReceived = Interlocked.Read(ref _heartbeatsReceived),
             BytesReceived = _counters.BytesReceived,
             BytesSent = _counters.BytesSent,
             SendFailures = _counters.SendFailures,
@@ -111,6 +116,7 @@ internal sealed class NodeNetwork : IAsyncDisposable
 
     private void Received(in MessageHeader header, int path, MessageBody? body)
     {
+        if (body is null) Interlocked.Increment(ref _heartbeatsReceived);
         if (!_faults.IsCut(header.From)) _loop.Receive(in header, path, body);
     }
 

@@ -18,6 +18,8 @@ internal sealed class WitnessRunner : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly NodeId _self;
     private readonly Func<LoopInput, bool> _post;
+    private readonly Action<ArbitrationOutcome, TimeSpan> _arbitrated;
+    private volatile string? _trouble;
     private readonly Channel<Func<Task>> _commands = Channel.CreateUnbounded<Func<Task>>(new UnboundedChannelOptions { SingleReader = true });
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _running;
@@ -25,8 +27,9 @@ internal sealed class WitnessRunner : IAsyncDisposable
     private ArbiterIdentity _identity;
     private MonotonicTime _ownedUntil = MonotonicTime.MinValue;
 
-    public WitnessRunner(IQuorumArbiter arbiter, MonotonicClock clock, ILogger logger, NodeId self, Func<LoopInput, bool> post)
+    public WitnessRunner(IQuorumArbiter arbiter, MonotonicClock clock, ILogger logger, NodeId self, Func<LoopInput, bool> post, Action<ArbitrationOutcome, TimeSpan> arbitrated)
     {
+        _arbitrated = arbitrated;
         _arbiter = arbiter;
         _clock = clock;
         _logger = logger;
@@ -35,8 +38,12 @@ internal sealed class WitnessRunner : IAsyncDisposable
         _running = Task.Run(RunAsync);
     }
 
+    /// <summary>What was wrong with the last call, or with the ownership since; null when all is well, or when nothing was tried yet.</summary>
+    public string? Trouble => _trouble;
+
     public void Arbitrate(long id, ArbiterIdentity identity, TimeSpan timeout) => _commands.Writer.TryWrite(async () =>
     {
+        MonotonicTime began = _clock.Now;
         (WitnessResult result, MonotonicTime until) = await CallAsync("arbitrate", token => _arbiter.ArbitrateAsync(identity, token), timeout).ConfigureAwait(false);
         _identity = identity;
         _ownedUntil = until;
@@ -46,6 +53,7 @@ internal sealed class WitnessRunner : IAsyncDisposable
             WitnessOutcome.Lost => ArbitrationOutcome.Lost,
             _ => ArbitrationOutcome.Unknown,
         };
+        _arbitrated(outcome, _clock.Now - began);
         _logger.Arbitrated(_self, outcome, result.Detail ?? "");
         _post((core, now) => core.ArbitrationCompleted(id, outcome, until, result.Views, now));
     });
@@ -134,6 +142,7 @@ internal sealed class WitnessRunner : IAsyncDisposable
 
     private void ReportLost(string detail)
     {
+        _trouble = $"the ownership was lost: {detail}";
         _ownedUntil = MonotonicTime.MinValue;
         _logger.WitnessLost(_self, detail);
         _post(static (core, now) => core.WitnessOwnershipChanged(MonotonicTime.MinValue, now));
@@ -143,7 +152,11 @@ internal sealed class WitnessRunner : IAsyncDisposable
     private async Task<(WitnessResult Result, MonotonicTime Until)> CallAsync(
         string what, Func<CancellationToken, ValueTask<WitnessResult>> call, TimeSpan deadline, bool evenWhenStopping = false)
     {
-        static (WitnessResult, MonotonicTime) Unknown(string detail) => (new WitnessResult(WitnessOutcome.Unknown, TimeSpan.Zero, [], detail), MonotonicTime.MinValue);
+        (WitnessResult, MonotonicTime) Unknown(string detail)
+        {
+            _trouble = detail;
+            return (new WitnessResult(WitnessOutcome.Unknown, TimeSpan.Zero, [], detail), MonotonicTime.MinValue);
+        }
 
         if (deadline <= TimeSpan.Zero) return Unknown("the ownership ran out before the call");
         using var time = new CancellationTokenSource(deadline, _clock.Provider);
@@ -157,6 +170,7 @@ internal sealed class WitnessRunner : IAsyncDisposable
             _stuck = called.ContinueWith(static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             using CancellationTokenRegistration patience = limit.Token.Register(static late => ((CancellationTokenSource)late!).CancelAfter(Grace), givenUp);
             WitnessResult result = await called.WaitAsync(givenUp.Token).ConfigureAwait(false);
+            _trouble = result.Outcome == WitnessOutcome.Unknown ? result.Detail ?? $"{_arbiter.Description} could not say whether it did {what}" : null;
             return (result, result.Outcome == WitnessOutcome.Success ? before + result.OwnedFor : MonotonicTime.MinValue);
         }
         catch (OperationCanceledException)

@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using Membership.Engine.Arbitration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -42,6 +43,34 @@ public sealed class RegroupMembershipBuilder : IMembershipBuilder
     {
         ArgumentNullException.ThrowIfNull(configure);
         Services.Configure<RegroupMembershipOptions>(Name, options => configure(options.WitnessFile));
+        return this;
+    }
+
+    /// <summary>
+    /// Registers three health checks, tagged <c>membership</c> and <c>live</c> (the node's loop turns and it has not halted), <c>ready</c> (a valid lease;
+    /// degraded while a regroup holds it) and <c>degraded</c> (stale, witness trouble, a silent path; never worse than degraded).
+    /// </summary>
+    /// <param name="prefix">What their names begin with; null = <c>membership</c>, with a hyphen and the cluster's name if it has one.</param>
+    /// <returns>This builder.</returns>
+    /// <remarks>In a web application <c>app.MapMembershipHealth()</c> of the AspNetCore package serves them.</remarks>
+    public RegroupMembershipBuilder AddHealthChecks(string? prefix = null)
+    {
+        object? key = Key;
+        prefix ??= Name.Length == 0 ? "membership" : "membership-" + Name;
+        foreach (HealthQuestion question in Enum.GetValues<HealthQuestion>())
+        {
+            string tag = question switch
+            {
+                HealthQuestion.Live => "live",
+                HealthQuestion.Ready => "ready",
+                _ => "degraded",
+            };
+            Services.AddHealthChecks().Add(new HealthCheckRegistration(
+                $"{prefix}-{tag}",
+                provider => new MembershipHealthCheck(provider.GetRequiredKeyedService<ClusterMembership>(key), question),
+                failureStatus: null,
+                tags: ["membership", tag]));
+        }
         return this;
     }
 
