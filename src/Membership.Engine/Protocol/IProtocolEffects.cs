@@ -1,6 +1,7 @@
 // The effects of the protocol core, in the order it wants them. Whoever steps the core implements this and
 // feeds results back as inputs; it must not call into the core from inside an effect.
 using System.Collections.Immutable;
+using Membership.Engine.Replication;
 
 namespace Membership.Engine.Protocol;
 
@@ -123,6 +124,12 @@ internal interface IProtocolEffects
 
     /// <summary>A change notification, in order of occurrence; <paramref name="view"/> is the view in force that it belongs to.</summary>
     void Notify(ClusterChangeNotification change, ViewId view);
+
+    /// <summary>An entry of the replicated state counts, and was carried out here.</summary>
+    void StateApplied(LogEntry entry, ClusterState state);
+
+    /// <summary>The replicated state was begun anew or taken over whole.</summary>
+    void StateReplaced(ClusterState state);
 
     /// <summary>Asks the runtime to look whether the dead node's own kernel refuses its port (only with CrashEvidence on).</summary>
     void ProbeCrashEvidence(NodeId node, Incarnation incarnation);

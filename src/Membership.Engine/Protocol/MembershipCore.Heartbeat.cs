@@ -314,6 +314,12 @@ internal sealed partial class MembershipCore
             case JoinPrepareMessage prepare: return OnJoinPrepare(in header, peer, prepare);
             case JoinPreparedMessage prepared: return OnJoinPrepared(peer, prepared);
             case JoinFailedMessage failed: return OnJoinFailed(peer, failed);
+            case UpdateRequestMessage update: return OnUpdateRequest(in header, peer, update);
+            case UpdatePrepareMessage prepare: return OnUpdatePrepare(in header, peer, prepare);
+            case UpdatePreparedMessage prepared: return OnUpdatePrepared(in header, peer, prepared);
+            case UpdateCommitMessage commit: return OnUpdateCommit(in header, peer, commit);
+            case StateAskMessage ask: return OnStateAsk(in header, peer, ask);
+            case StateOfferMessage offer: return OnStateOffer(in header, peer, offer);
             case RoleChangeMessage change: return OnRoleChange(in header, peer, change);
             case PoisonAcknowledgedMessage acknowledged: return OnPoisonAcknowledged(peer, acknowledged);
             default: return DropReason.UnexpectedKind;

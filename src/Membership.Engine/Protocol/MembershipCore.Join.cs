@@ -30,6 +30,9 @@ internal sealed partial class MembershipCore
         public readonly MonotonicTime Since = since;
         public long StoreId;
         public bool Disqualified;
+
+        /// <summary>Everybody is ready; only the update under way is finished first.</summary>
+        public bool WaitsForState;
         public NodeSet Ready;
         public ClusterView? View;
         public NodeSet Prepared;
@@ -311,7 +314,12 @@ internal sealed partial class MembershipCore
             if (prepare.View.Nodes == prepare.Base.Nodes) StartRegroup(RegroupCause.JoinAborted);
             return DropReason.StaleActivation;
         }
-        if (Phase == NodePhase.Joining) _joinBase = prepare.Base;
+        if (Phase == NodePhase.Joining)
+        {
+            if (prepare.State is null) return DropReason.Malformed;
+            _joinBase = prepare.Base;
+            _joinState = (id, Defect(PlantedDefects.JoinWithoutState) ? Replication.ClusterState.Empty : prepare.State);
+        }
         _prepareReply = (prepare.JoinId, id, peer);
         AddPending(prepare.View);
         return DropReason.None;
@@ -394,7 +402,8 @@ internal sealed partial class MembershipCore
         {
             if (Confirmed(joiner!, join.Since)) join.Ready = join.Ready.With(_self);
             NodeSet all = join.Current.Nodes.With(joiner!.Node);
-            if (join.Ready == all)
+            if (join.Ready == all && (_promised is not null || !StateIsReady)) join.WaitsForState = true;
+            else if (join.Ready == all)
             {
                 NodeSet disqualified = join.Disqualified ? join.Current.Disqualified.With(joiner.Node) : join.Current.Disqualified;
                 ElectedRoles roles = RoleElection.Next(join.Current, all, disqualified, handedOver: false);
@@ -426,9 +435,9 @@ internal sealed partial class MembershipCore
     private void SendJoinPrepare(CoordinatedJoin join)
     {
         _joinSentAt = _now;
-        var prepare = new JoinPrepareMessage(join.Id, join.Current, join.View!);
+        var prepare = new JoinPrepareMessage(join.Id, join.Current, join.View!, null);
         foreach (NodeId node in join.View!.Nodes)
-            if (Find(node) is { } peer && !join.Prepared.Contains(node)) Send(peer, prepare);
+            if (Find(node) is { } peer && !join.Prepared.Contains(node)) Send(peer, peer == join.Joiner ? prepare with { State = _table } : prepare);
     }
 
     /// <summary>A regroup in between aborts a join with Transient.</summary>

@@ -112,6 +112,7 @@ internal sealed partial class MembershipCore
         _nextTick = MonotonicTime.MaxValue;
         ResetDecision();
         ForgetChanges();
+        ForgetState();
         if (_ownedUntil > _now) GiveUpWitness();
         Log("left");
         CompleteAll(MembershipStatus.Transient, "this node left");

@@ -23,6 +23,7 @@ internal sealed partial class MembershipCore
     {
         _state = _state with { Incarnation = incarnation };
         ForgetChanges();
+        ForgetState();
         SaveState();
     }
 

@@ -491,7 +491,7 @@ internal sealed partial class MembershipCore
                 if (peer.Released != Incarnation.None && view.Contains(peer.Node) && peer.Released == view.Find(peer.Node).Incarnation) released = released.With(peer.Node);
         return new StatusMessage(
             _activation, _stage, flags, _heard, _closed, RelayedRows(), IsMember ? null : _durable.InForce, NewerPending(), HighestSeen,
-            _state.HighestEpochPersisted, _state.StoreId, _configurationHash, _decision ?? _seenDecision, _arbitrationFailures, _ejected, released);
+            _state.HighestEpochPersisted, _state.StoreId, _configurationHash, _decision ?? _seenDecision, _arbitrationFailures, _ejected, released, Tip);
     }
 
     private ImmutableArray<ClusterView> NewerPending()
@@ -544,6 +544,7 @@ internal sealed partial class MembershipCore
         BeginFrames(view);
         Log($"{view} in force");
         _effects.ViewInForce(view, _activation);
+        EnterState(view, former, wasJoin);
         if (Phase is NodePhase.Starting or NodePhase.Joining) Phase = NodePhase.Member;
         _voting = false;
         if (wasJoin) EnterJoinedView(view, former);
@@ -582,7 +583,15 @@ internal sealed partial class MembershipCore
     {
         if (!_stageDone)
         {
+            bool recovered = RecoverState();
             if (!CallbacksDone) return;
+            if (!recovered)
+            {
+                MonotonicTime patience = _stageStartedAt + _timing.LossPeriod;
+                if (_now >= patience) StartRegroup(RegroupCause.Contradiction);
+                else WakeAt(patience);
+                return;
+            }
             if (_ioHeld || Lease.ValidUntil <= _now)
             {
                 if (!_leaseOpen)

@@ -9,6 +9,8 @@ internal sealed partial class MembershipCore
     /// <summary>In force here, and all its callbacks are done.</summary>
     private ViewId _finishedView;
 
+    private (RoleChange Change, NodeId Node)? _waitingRoleChange;
+
     private sealed class RoleRequest(RequestId id, RoleChange change, NodeId node)
     {
         public readonly RequestId Id = id;
@@ -116,6 +118,12 @@ internal sealed partial class MembershipCore
     {
         if (_inForce is not { } view || InRegroup || _join is not null || _writing is not null || _finishedView != view.Id) return;
         if (view.IsHandover != (change == RoleChange.HandedOver)) return;
+        if (_promised is not null)
+        {
+            // The entry under way is finished in its epoch; no other begins meanwhile.
+            _waitingRoleChange = (change, node);
+            return;
+        }
         if (HoldsNewerPending(view.Epoch))
         {
             StartRegroup(RegroupCause.JoinAborted);

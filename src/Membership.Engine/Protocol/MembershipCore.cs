@@ -242,6 +242,7 @@ internal sealed partial class MembershipCore
         if (Phase == NodePhase.Halted) return;
         EvaluateJoin();
         UpdateValidity();
+        AnswerReads();
         if (_statusDirty) BroadcastStatus();
         if (_answerTo is { } peer && peer.LastSequence == _answerSequence) Answer(peer, _answerPath);
         _answerTo = null;
@@ -265,6 +266,7 @@ internal sealed partial class MembershipCore
         TendWitness();
         CheckAdmissions();
         AttendRoleRequests();
+        TendState();
     }
 
     private void ComputeWakeup()
@@ -301,6 +303,7 @@ internal sealed partial class MembershipCore
         _ejectRequests.Clear();
         CompleteManagerRequests(status, detail);
         CompleteRoleRequests(status, detail);
+        CompleteStateRequests(status, detail);
     }
 
     private void Log(string line)

@@ -1,6 +1,7 @@
 // Everything that travels between nodes. Every message carries the same header, and the header alone is a
 // heartbeat: view in force, sequence number and acknowledgement. Bodies are immutable and shared.
 using System.Collections.Immutable;
+using Membership.Engine.Replication;
 
 namespace Membership.Engine.Protocol;
 
@@ -58,6 +59,12 @@ internal enum MessageKind : byte
     Poison = 9,
     PoisonAcknowledged = 10,
     RoleChange = 11,
+    UpdateRequest = 12,
+    UpdatePrepare = 13,
+    UpdatePrepared = 14,
+    UpdateCommit = 15,
+    StateAsk = 16,
+    StateOffer = 17,
 }
 
 internal enum RoleChange : byte
@@ -182,7 +189,8 @@ internal sealed record StatusMessage(
     Decision? Decision,
     int ArbitrationFailures,
     NodeSet Ejected,
-    NodeSet Released) : MessageBody(MessageKind.Status)
+    NodeSet Released,
+    StateTip Tip) : MessageBody(MessageKind.Status)
 {
     public bool Has(StatusFlags flag) => (Flags & flag) != 0;
 }
@@ -214,7 +222,11 @@ internal sealed record JoinReadyMessage(
     long JoinId, Epoch HighestEpochSeen, bool HoldsNewerPending, long StoreId) : MessageBody(MessageKind.JoinReady);
 
 /// <summary>View + joiner, to be written as pending.</summary>
-internal sealed record JoinPrepareMessage(long JoinId, ClusterView Base, ClusterView View) : MessageBody(MessageKind.JoinPrepare);
+/// <param name="JoinId">Which join, or change of roles.</param>
+/// <param name="Base">The view it is made from.</param>
+/// <param name="View">The view to be.</param>
+/// <param name="State">To the joiner: the replicated state. Nothing is added to it until the view is in force.</param>
+internal sealed record JoinPrepareMessage(long JoinId, ClusterView Base, ClusterView View, ClusterState? State) : MessageBody(MessageKind.JoinPrepare);
 
 /// <summary>The prepared view is on the sender's disk.</summary>
 internal sealed record JoinPreparedMessage(long JoinId, ViewId View) : MessageBody(MessageKind.JoinPrepared);
@@ -224,6 +236,24 @@ internal sealed record JoinFailedMessage(long JoinId, MembershipStatus Reason) :
 
 /// <summary>The receiver is out: obeyed only by that life, and only if the epoch is above its view in force.</summary>
 internal sealed record PoisonMessage(Incarnation Target, Epoch Epoch) : MessageBody(MessageKind.Poison);
+
+/// <summary>A member asks the coordinator for updates. Repeated every tick until they are in an entry that was carried out.</summary>
+internal sealed record UpdateRequestMessage(UpdateBatch Batch) : MessageBody(MessageKind.UpdateRequest);
+
+/// <summary>The next entry of the log, to be promised; and the last one that counts.</summary>
+internal sealed record UpdatePrepareMessage(LogEntry Entry, long Committed, Epoch CommittedEpoch) : MessageBody(MessageKind.UpdatePrepare);
+
+/// <summary>The sender has promised this entry.</summary>
+internal sealed record UpdatePreparedMessage(long Sequence, Epoch Epoch) : MessageBody(MessageKind.UpdatePrepared);
+
+/// <summary>The coordinator is ready in its epoch and has carried out everything up to this entry.</summary>
+internal sealed record UpdateCommitMessage(long Sequence, Epoch Epoch) : MessageBody(MessageKind.UpdateCommit);
+
+/// <summary>The sender needs what it lacks: a member of its coordinator, or in stage 4 the coordinator of the one that has most.</summary>
+internal sealed record StateAskMessage(long Applied, long Promised) : MessageBody(MessageKind.StateAsk);
+
+/// <summary>The answer: how far the sender is, and the entry or the whole state that was missing.</summary>
+internal sealed record StateOfferMessage(long Sequence, ClusterState? Whole, LogEntry? Last, LogEntry? Promised, bool Ready) : MessageBody(MessageKind.StateOffer);
 
 /// <summary>A member asks the coordinator for a change of roles in the view that the header names. Repeated every tick until a view answers it.</summary>
 internal sealed record RoleChangeMessage(RoleChange Change, NodeId Node) : MessageBody(MessageKind.RoleChange);

@@ -26,6 +26,7 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     public ulong LastSequence;
     public MonotonicTime LastSentAt = MonotonicTime.MinValue;
     public MonotonicTime LastPingAt = MonotonicTime.MinValue;
+    public MonotonicTime LastStateAskAt = MonotonicTime.MinValue;
 
     /// <summary>When an acknowledgement was last asked for: an answer asks again only after a quarter tick, so that two who may not acknowledge do not echo.</summary>
     public MonotonicTime LastRequestAt = MonotonicTime.MinValue;

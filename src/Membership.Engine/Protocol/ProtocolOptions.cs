@@ -101,4 +101,8 @@ internal enum PlantedDefects
     JoinSkipsJoinerLeaseWait = 1 << 19,
     RemoveWithoutLeaseOfRecord = 1 << 20,
     ElectBeforeHandover = 1 << 21,
+    CommitWithoutAll = 1 << 22,
+    NoStateRecovery = 1 << 23,
+    ReadDespitePromise = 1 << 24,
+    JoinWithoutState = 1 << 25,
 }

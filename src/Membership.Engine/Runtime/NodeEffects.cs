@@ -3,6 +3,7 @@
 using System.Collections.Immutable;
 using Membership.Engine.Arbitration;
 using Membership.Engine.Protocol;
+using Membership.Engine.Replication;
 using Membership.Engine.Storage;
 using Membership.Engine.Wire;
 using Microsoft.Extensions.Logging;
@@ -96,6 +97,14 @@ internal sealed class NodeEffects(
     }
 
     public void Notify(ClusterChangeNotification change, ViewId view) => node.Changed(change);
+
+    public void StateApplied(LogEntry entry, ClusterState state)
+    {
+    }
+
+    public void StateReplaced(ClusterState state)
+    {
+    }
 
     public void ProbeCrashEvidence(NodeId peer, Incarnation incarnation)
         => network.ProbeCrash(peer, () => loop.Post((core, now) => core.CrashEvidence(peer, incarnation, now)));

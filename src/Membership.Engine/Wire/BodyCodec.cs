@@ -11,7 +11,7 @@ internal static class BodyCodec
     private const int MinRowBytes = 4 + 2 + 8 + 1 + 1 + 2;
 
     /// <summary>Whether this version knows how to read a kind.</summary>
-    public static bool Knows(MessageKind kind) => kind is > MessageKind.Heartbeat and <= MessageKind.RoleChange;
+    public static bool Knows(MessageKind kind) => kind is > MessageKind.Heartbeat and <= MessageKind.StateOffer;
 
     public static void Write(ref WireWriter writer, MessageBody body)
     {
@@ -41,6 +41,8 @@ internal static class BodyCodec
                 writer.I64(prepare.JoinId);
                 ViewCodec.Write(ref writer, prepare.Base);
                 ViewCodec.Write(ref writer, prepare.View);
+                writer.Bool(prepare.State is not null);
+                if (prepare.State is { } state) StateCodec.Write(ref writer, state);
                 break;
             case JoinPreparedMessage prepared:
                 writer.I64(prepared.JoinId);
@@ -58,6 +60,34 @@ internal static class BodyCodec
                 writer.I64(acknowledged.Target.Value);
                 writer.I64(acknowledged.Epoch.Value);
                 writer.Bool(acknowledged.WasMaster);
+                break;
+            case UpdateRequestMessage request: StateCodec.Write(ref writer, request.Batch); break;
+            case UpdatePrepareMessage prepare:
+                StateCodec.Write(ref writer, prepare.Entry);
+                writer.I64(prepare.Committed);
+                writer.I64(prepare.CommittedEpoch.Value);
+                break;
+            case UpdatePreparedMessage prepared:
+                writer.I64(prepared.Sequence);
+                writer.I64(prepared.Epoch.Value);
+                break;
+            case UpdateCommitMessage commit:
+                writer.I64(commit.Sequence);
+                writer.I64(commit.Epoch.Value);
+                break;
+            case StateAskMessage ask:
+                writer.I64(ask.Applied);
+                writer.I64(ask.Promised);
+                break;
+            case StateOfferMessage offer:
+                writer.I64(offer.Sequence);
+                writer.Bool(offer.Whole is not null);
+                if (offer.Whole is { } whole) StateCodec.Write(ref writer, whole);
+                writer.Bool(offer.Last is not null);
+                if (offer.Last is { } last) StateCodec.Write(ref writer, last);
+                writer.Bool(offer.Promised is not null);
+                if (offer.Promised is { } promised) StateCodec.Write(ref writer, promised);
+                writer.Bool(offer.Ready);
                 break;
             case RoleChangeMessage change:
                 writer.U8((byte)change.Change);
@@ -79,11 +109,19 @@ internal static class BodyCodec
             MessageKind.PetitionReply => new PetitionReplyMessage(ReadOutcome(ref reader), reader.Node(), ReadIncarnation(ref reader), reader.Text()),
             MessageKind.JoinStart => new JoinStartMessage(reader.I64(), reader.Node(), ReadIncarnation(ref reader), ReadView(ref reader)),
             MessageKind.JoinReady => new JoinReadyMessage(reader.I64(), ReadEpoch(ref reader), reader.Bool(), reader.I64()),
-            MessageKind.JoinPrepare => new JoinPrepareMessage(reader.I64(), ReadView(ref reader), ReadView(ref reader)),
+            MessageKind.JoinPrepare => new JoinPrepareMessage(reader.I64(), ReadView(ref reader), ReadView(ref reader), reader.Bool() ? StateCodec.ReadState(ref reader) : null),
             MessageKind.JoinPrepared => new JoinPreparedMessage(reader.I64(), ReadViewId(ref reader)),
             MessageKind.JoinFailed => new JoinFailedMessage(reader.I64(), ReadOutcome(ref reader)),
             MessageKind.Poison => new PoisonMessage(ReadIncarnation(ref reader), ReadEpoch(ref reader)),
             MessageKind.PoisonAcknowledged => new PoisonAcknowledgedMessage(ReadIncarnation(ref reader), ReadEpoch(ref reader), reader.Bool()),
+            MessageKind.UpdateRequest => new UpdateRequestMessage(StateCodec.ReadBatch(ref reader)),
+            MessageKind.UpdatePrepare => new UpdatePrepareMessage(StateCodec.ReadEntry(ref reader), reader.Count64(), ReadEpoch(ref reader)),
+            MessageKind.UpdatePrepared => new UpdatePreparedMessage(reader.Count64(), ReadEpoch(ref reader)),
+            MessageKind.UpdateCommit => new UpdateCommitMessage(reader.Count64(), ReadEpoch(ref reader)),
+            MessageKind.StateAsk => new StateAskMessage(reader.Count64(), reader.Count64()),
+            MessageKind.StateOffer => new StateOfferMessage(
+                reader.Count64(), reader.Bool() ? StateCodec.ReadState(ref reader) : null, reader.Bool() ? StateCodec.ReadEntry(ref reader) : null,
+                reader.Bool() ? StateCodec.ReadEntry(ref reader) : null, reader.Bool()),
             MessageKind.RoleChange => new RoleChangeMessage(ReadRoleChange(ref reader), reader.Node()),
             _ => null,
         };
@@ -143,6 +181,9 @@ internal static class BodyCodec
         writer.I32(status.ArbitrationFailures);
         writer.NodeSet(status.Ejected);
         writer.NodeSet(status.Released);
+        writer.I64(status.Tip.Applied);
+        writer.I64(status.Tip.PendingEpoch.Value);
+        writer.I64(status.Tip.Pending);
     }
 
     private static StatusMessage? ReadStatus(ref WireReader reader)
@@ -168,10 +209,12 @@ internal static class BodyCodec
         Decision? decision = reader.Bool() ? ReadDecision(ref reader) : null;
         int arbitrationFailures = reader.I32();
         NodeSet ejected = reader.NodeSet(), released = reader.NodeSet();
+        long applied = reader.Count64();
+        var tip = new StateTip(applied, ReadEpoch(ref reader), reader.Count64());
         if (activation.Attempt < 0 || stage > (byte)RegroupStage.Stabilised) reader.Fail();
         return reader.Failed ? null : new StatusMessage(
             activation, (RegroupStage)stage, flags, heard, closed, ImmutableArray.Create(rows), inForce, ImmutableArray.Create(pending),
-            highestSeen, highestPersisted, storeId, configurationHash, decision, arbitrationFailures, ejected, released);
+            highestSeen, highestPersisted, storeId, configurationHash, decision, arbitrationFailures, ejected, released, tip);
     }
 
     private static Decision ReadDecision(ref WireReader reader)

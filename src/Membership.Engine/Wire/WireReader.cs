@@ -74,6 +74,22 @@ internal ref struct WireReader
         return Engine.NodeSet.FromWords(words[..count]);
     }
 
+    /// <summary>A number that is never below 0.</summary>
+    public long Count64()
+    {
+        long value = I64();
+        if (value < 0) Fail();
+        return value;
+    }
+
+    /// <summary>Bytes with a 32-bit length, copied; at most what is there.</summary>
+    public byte[] Blob()
+    {
+        uint length = U32();
+        if (length > (uint)_rest.Length) Fail();
+        return Failed ? [] : Take((int)length).ToArray();
+    }
+
     /// <summary>UTF-8 text with a 16-bit length.</summary>
     public string Text()
     {

@@ -67,6 +67,12 @@ internal ref struct WireWriter(Span<byte> destination)
         Bytes(utf8[..length]);
     }
 
+    public void Blob(ReadOnlySpan<byte> bytes)
+    {
+        U32((uint)bytes.Length);
+        Bytes(bytes);
+    }
+
     public void Bytes(scoped ReadOnlySpan<byte> bytes)
     {
         Span<byte> room = Next(bytes.Length);
