@@ -42,6 +42,9 @@ internal sealed partial class MembershipCore
     /// <summary>What the coordinator of a join gave this node.</summary>
     private (ViewId View, ClusterState State)? _joinState;
 
+    /// <summary>What was carried out here so far; not a read, which would wait.</summary>
+    public ClusterState StateNow => _table;
+
     private StateTip Tip => new(_table.Sequence, _promised?.Epoch ?? Epoch.None, _promised?.Sequence ?? 0);
 
     private bool StateIsReady => IsMember && _stateEpoch == InForceId.Epoch;

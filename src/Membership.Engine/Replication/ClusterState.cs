@@ -125,7 +125,7 @@ internal sealed record ClusterState(
     private JudgedUpdate Judge(TableUpdate update)
     {
         TableState table = Tables.GetValueOrDefault(update.Table, TableState.Empty);
-        JudgedUpdate Refused(TableUpdateOutcome outcome, string? key = null) => new(update.Table, new TableUpdateVerdict(outcome, table.Version, [], key), [], false);
+        JudgedUpdate Refused(TableUpdateOutcome outcome, string? key = null) => new(update.Table, new TableUpdateVerdict(outcome, table.Version, Sequence + 1, [], key), [], false);
 
         if (update.ExpectedVersion is { } version && version != table.Version) return Refused(TableUpdateOutcome.VersionMismatch);
         long etag = table.LastEtag;
@@ -154,7 +154,7 @@ internal sealed record ClusterState(
             etags.Add(next);
         }
         if (bytes > TableLimits.MaxStateBytes && bytes > Bytes) return Refused(TableUpdateOutcome.Full);
-        var verdict = new TableUpdateVerdict(TableUpdateOutcome.Applied, table.Version + (update.KeepVersion ? 0 : 1), etags.MoveToImmutable());
+        var verdict = new TableUpdateVerdict(TableUpdateOutcome.Applied, table.Version + (update.KeepVersion ? 0 : 1), Sequence + 1, etags.MoveToImmutable());
         return new JudgedUpdate(update.Table, verdict, writes.MoveToImmutable(), update.Clear);
     }
 

@@ -63,9 +63,10 @@ public enum TableUpdateOutcome : byte
 /// <summary>The verdict on an update.</summary>
 /// <param name="Outcome">Whether it happened, and why not.</param>
 /// <param name="Version">The table's version after it.</param>
+/// <param name="StateVersion">Which update of the whole state it was part of: whoever reads this one or a later one sees it.</param>
 /// <param name="Etags">When applied: the rows' new etags, in the order of the changes (0 for a deleted one). Else empty.</param>
 /// <param name="Key">When a row stood in the way: its key.</param>
-public sealed record TableUpdateVerdict(TableUpdateOutcome Outcome, long Version, ImmutableArray<long> Etags, string? Key = null);
+public sealed record TableUpdateVerdict(TableUpdateOutcome Outcome, long Version, long StateVersion, ImmutableArray<long> Etags, string? Key = null);
 
 /// <summary>One row as read.</summary>
 /// <param name="Value">Its value.</param>

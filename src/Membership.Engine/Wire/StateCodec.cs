@@ -139,6 +139,7 @@ internal static class StateCodec
         writer.Text(update.Table);
         writer.U8((byte)update.Verdict.Outcome);
         writer.I64(update.Verdict.Version);
+        writer.I64(update.Verdict.StateVersion);
         writer.U32((uint)update.Verdict.Etags.Length);
         foreach (long etag in update.Verdict.Etags) writer.I64(etag);
         writer.Bool(update.Verdict.Key is not null);
@@ -158,15 +159,15 @@ internal static class StateCodec
     {
         string table = reader.Text();
         byte outcome = reader.U8();
-        long version = reader.Count64();
+        long version = reader.Count64(), step = reader.Count64();
         var etags = new long[reader.Count(sizeof(long))];
         for (int i = 0; i < etags.Length; i++) etags[i] = reader.I64();
         string? key = reader.Bool() ? reader.Text() : null;
         var writes = new RowWrite[reader.Count(MinWriteBytes)];
-        for (int i = 0; i < writes.Length && !reader.Failed; i++) writes[i] = new RowWrite(reader.Text(), reader.Bool() ? reader.Blob() : null, reader.I64());
+        for (int i = 0; i < writes.Length && !reader.Failed; i++) writes[i] = new RowWrite(reader.Text(), reader.Bool() ? new ReadOnlyMemory<byte>(reader.Blob()) : null, reader.I64());
         bool clear = reader.Bool();
         if (outcome > (byte)TableUpdateOutcome.Full) reader.Fail();
-        return new JudgedUpdate(table, new TableUpdateVerdict((TableUpdateOutcome)outcome, version, ImmutableArray.Create(etags), key), ImmutableArray.Create(writes), clear);
+        return new JudgedUpdate(table, new TableUpdateVerdict((TableUpdateOutcome)outcome, version, step, ImmutableArray.Create(etags), key), ImmutableArray.Create(writes), clear);
     }
 
     private static void WriteHead(ref WireWriter writer, NodeId origin, Incarnation life, long number)

@@ -3,6 +3,7 @@
 using System.Collections.Immutable;
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Engine.Replication;
 using Membership.Simulator.World;
 
 namespace Membership.Simulator.Checkers;
@@ -21,6 +22,7 @@ internal sealed class CheckerSet
 
     private readonly RoleChecker _roles;
     private readonly StaleChecker _stale;
+    private readonly StateChecker _state;
 
     public CheckerSet(ClusterWorld world)
     {
@@ -35,6 +37,7 @@ internal sealed class CheckerSet
         _healthy = new HealthyNodeChecker(world);
         _roles = new RoleChecker(world, _chain);
         _stale = new StaleChecker(world);
+        _state = new StateChecker(world);
     }
 
     public ViewChainChecker Chain => _chain;
@@ -77,6 +80,14 @@ internal sealed class CheckerSet
         _roles.Notified(process, change, view);
         _stale.Notified(process, change.Change);
     }
+
+    public StateMark StateFloor => _state.Floor;
+
+    public int StateAnswers => _state.Answers;
+
+    public void StateIs(SimProcess process, ClusterState state) => _state.StateIs(process, state);
+
+    public void StateAnswered(SimProcess process, in StateRequest request) => _state.Answered(process, in request);
 
     public void HandedOver(SimProcess process) => _roles.HandedOver(process);
 

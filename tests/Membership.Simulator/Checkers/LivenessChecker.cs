@@ -21,7 +21,7 @@ internal static class LivenessChecker
         {
             if (node.Process is not { Halted: false, Frozen: false } process || process.Core is null) return false;
             if (process.Core.Phase != NodePhase.Member || process.Core.Stage != RegroupStage.None) return false;
-            if (process.RoleRequestsWaiting > 0) return false;
+            if (process.RoleRequestsWaiting > 0 || process.StateRequestsWaiting > 0) return false;
             if (process.Core.Installed is not { IsHandover: false } view || view.Members.Length != world.Options.Nodes) return false;
             if (common == ViewId.None) common = view.Id;
             if (view.Id != common || process.Core.InForce?.Id != common) return false;
@@ -39,6 +39,7 @@ internal static class LivenessChecker
             if (node.Process is not { } process || process.Core is null) text.Append("down");
             else if (process.Halted) text.Append(process.HaltedWith);
             else text.Append(process.Core.Phase).Append('/').Append(process.Core.Stage).Append('/').Append(process.Core.Installed?.ToString() ?? "none")
+                .Append(process.StateRequestsWaiting > 0 ? "/updates or reads wait" : "")
                 .Append(process.RoleRequestsWaiting > 0 ? "/a role request waits" : "")
                 .Append(process.PublishedLease.ValidUntil > process.LocalNow ? "/valid" : "/no lease");
             text.Append(' ');

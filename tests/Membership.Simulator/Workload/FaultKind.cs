@@ -61,7 +61,7 @@ internal static class FaultWeights
             weights[kind] = masked && !liked ? 0 : (liked ? 12 : 1) * Base((FaultKind)kind);
         }
         // Runs of other families stay what they were.
-        if (plan.Focus is not (FaultFocus.Roles or FaultFocus.Mixed)) weights[(int)FaultKind.Switchover] = weights[(int)FaultKind.Qualify] = 0;
+        if (plan.Focus is not (FaultFocus.Roles or FaultFocus.Mixed or FaultFocus.State)) weights[(int)FaultKind.Switchover] = weights[(int)FaultKind.Qualify] = 0;
         if (plan.Options.StoreLocked) weights[(int)FaultKind.Twin] = 0;
         if (!plan.Options.HasWitness)
         {
@@ -89,6 +89,7 @@ internal static class FaultWeights
         FaultFocus.Joins => kind is FaultKind.CrashProcess or FaultKind.Leave or FaultKind.Eject or FaultKind.PowerCut or FaultKind.Partition,
         FaultFocus.Datagrams => kind is FaultKind.LossBurst or FaultKind.DelayBurst or FaultKind.DuplicateBurst or FaultKind.CrashProcess or FaultKind.CutNode,
         FaultFocus.Roles => kind is FaultKind.Switchover or FaultKind.Qualify or FaultKind.CrashProcess or FaultKind.Partition or FaultKind.Leave or FaultKind.SlowCallbacks,
+        FaultFocus.State => kind is FaultKind.CrashProcess or FaultKind.Partition or FaultKind.Leave or FaultKind.LossBurst or FaultKind.Pause or FaultKind.CutOneWay,
         FaultFocus.Churn => kind is FaultKind.Partition or FaultKind.CrashProcess or FaultKind.CutNode or FaultKind.Flap,
         _ => false,
     };

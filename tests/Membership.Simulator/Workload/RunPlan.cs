@@ -41,10 +41,16 @@ internal enum FaultFocus
 
     /// <summary>Switchovers and qualification among crashes and cuts, with short times until a node is stale.</summary>
     Roles,
+
+    /// <summary>Updates and reads of replicated state at every node, through crashes, cuts and joins.</summary>
+    State,
 }
 
 internal sealed record RunPlan(WorldOptions Options, FaultFocus Focus, long FaultTime, long MeanGap, double MomentChance, ulong KindMask)
 {
+    /// <summary>Runs with clients of the replicated state.</summary>
+    public bool HasClients => Focus is FaultFocus.State or FaultFocus.Mixed;
+
     public static RunPlan Draw(ulong seed, RunFilter filter)
     {
         Rng rng = Rng.For(seed, "plan");
@@ -56,7 +62,7 @@ internal sealed record RunPlan(WorldOptions Options, FaultFocus Focus, long Faul
         TieBreaker tieBreaker = rng.Chance(0.5) ? TieBreaker.LowestNode : TieBreaker.None;
         bool pinned = policy == QuorumPolicy.NodeAndWitnessMajority && rng.Chance(0.15);
         bool witness = policy != QuorumPolicy.NodeMajority;
-        FaultFocus focus = (FaultFocus)rng.Below(11);
+        FaultFocus focus = (FaultFocus)rng.Below(12);
         focus = filter.Focus ?? focus;
         long l = timing.LossPeriod.Ticks;
         var options = new WorldOptions
@@ -95,7 +101,7 @@ internal sealed record RunPlan(WorldOptions Options, FaultFocus Focus, long Faul
             FaultFocus.Moments => 3 * l,
             _ => rng.Span(l / 2, 4 * l),
         };
-        double moments = focus == FaultFocus.Moments ? 0.01 + 0.06 * rng.Unit() : rng.Chance(0.4) ? 0.02 * rng.Unit() : 0;
+        double moments = focus is FaultFocus.Moments or FaultFocus.State ? 0.01 + 0.06 * rng.Unit() : rng.Chance(0.4) ? 0.02 * rng.Unit() : 0;
         return new RunPlan(options, focus, rng.Span(12 * l, 36 * l), gap, moments, rng.Next() | rng.Next());
     }
 

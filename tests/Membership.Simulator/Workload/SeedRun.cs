@@ -19,6 +19,7 @@ internal static class SeedRun
         var world = new ClusterWorld(plan.Options, new World.Trace(trace) { Messages = trace is not null && Environment.GetEnvironmentVariable("SIMULATE_MESSAGES") is "1" });
         var schedule = new FaultSchedule(world, plan);
         schedule.Start();
+        if (plan.HasClients) new StateClients(world, seed).Start();
         world.RunUntil(plan.FaultTime);
         long bound = LivenessChecker.Bound(plan.Options);
         long healed = -1;

@@ -3,6 +3,8 @@
 using System.Collections.Immutable;
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Engine.Replication;
+using Membership.Simulator.Checkers;
 
 namespace Membership.Simulator.World;
 
@@ -100,6 +102,9 @@ internal sealed partial class SimProcess : IProtocolEffects
         if (Core.Phase == NodePhase.Down) _world.Checkers.HasLeft(this);
         switch (kind)
         {
+            case RequestKind.Update or RequestKind.Read:
+                if (_stateRequests.Remove(request.Value, out StateRequest asked) && status == MembershipStatus.Ok) _world.Checkers.StateAnswered(this, in asked);
+                break;
             case RequestKind.Role:
                 LastRoleAnswer = status;
                 break;
@@ -173,6 +178,21 @@ internal sealed partial class SimProcess : IProtocolEffects
         _world.Checkers.Notified(this, change, view);
     }
 
+    void IProtocolEffects.StateApplied(LogEntry entry, ClusterState state)
+    {
+        if (NothingFollowsHalt("StateApplied")) return;
+        _world.Trace.Mix(0x500 + entry.Sequence);
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, $"carries out entry {entry.Sequence} of e{entry.Epoch}: {string.Join(" ", entry.Batches.Select(static batch => $"{batch.Origin}/{batch.Number}"))}");
+        _world.Checkers.StateIs(this, state);
+    }
+
+    void IProtocolEffects.StateReplaced(ClusterState state)
+    {
+        if (NothingFollowsHalt("StateReplaced")) return;
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, $"takes over state {state.Generation}/{state.Sequence}");
+        _world.Checkers.StateIs(this, state);
+    }
+
     void IProtocolEffects.ProbeCrashEvidence(NodeId node, Incarnation incarnation) => _world.ProbeEvidence(this, node.Value, incarnation);
 
     void IProtocolEffects.Halt(HaltCode code, string detail)
@@ -205,6 +225,11 @@ internal sealed partial class SimProcess : IProtocolEffects
 
     private (DropReason Reason, NodeId From) _lastDrop;
     private long _handOverId;
+
+    private readonly Dictionary<long, StateRequest> _stateRequests = [];
+
+    /// <summary>Updates and reads that have not ended.</summary>
+    public int StateRequestsWaiting => _stateRequests.Count;
 
     /// <summary>Everything this process was told, in order.</summary>
     public List<ClusterChangeNotification> Told { get; } = [];

@@ -3,6 +3,8 @@
 using System.Collections.Immutable;
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Engine.Replication;
+using Membership.Simulator.Checkers;
 
 namespace Membership.Simulator.World;
 
@@ -12,6 +14,8 @@ internal enum RequestKind
     Leave,
     LeaveForGood,
     Role,
+    Update,
+    Read,
     Other,
 }
 
@@ -147,6 +151,22 @@ internal sealed partial class SimProcess
     public bool EjectAsked { get; private set; }
 
     public void ForceRegroup() => Call(now => Core.ForceRegroup(NewRequest(RequestKind.Other), now));
+
+    public void Update(TableUpdate update)
+    {
+        if (!Ready || Core.Phase != NodePhase.Member) return;
+        RequestId id = NewRequest(RequestKind.Update);
+        _stateRequests[id.Value] = new StateRequest(update, new StateAnswer(), _world.Checkers.StateFloor);
+        Call(now => Core.Update(id, update, _stateRequests[id.Value].Answer, now));
+    }
+
+    public void Read()
+    {
+        if (!Ready || Core.Phase != NodePhase.Member) return;
+        RequestId id = NewRequest(RequestKind.Read);
+        _stateRequests[id.Value] = new StateRequest(null, new StateAnswer(), _world.Checkers.StateFloor);
+        Call(now => Core.ReadState(id, _stateRequests[id.Value].Answer, now));
+    }
 
     public void Qualify(int node, bool qualified)
     {
