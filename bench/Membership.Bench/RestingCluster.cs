@@ -3,6 +3,7 @@
 using System.Collections.Immutable;
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Engine.Replication;
 
 namespace Membership.Bench;
 
@@ -147,6 +148,14 @@ internal sealed class RestingCluster
         }
 
         public void Notify(ClusterChangeNotification change, ViewId view)
+        {
+        }
+
+        public void StateApplied(LogEntry entry, ClusterState state)
+        {
+        }
+
+        public void StateReplaced(ClusterState state)
         {
         }
 

@@ -208,7 +208,7 @@ internal sealed partial class MembershipCore
     {
         if (_promised is not { } entry) return;
         _stateSentAt = _now;
-        var message = new UpdatePrepareMessage(entry, _table.Sequence, _lastEntry?.Epoch ?? Epoch.None);
+        var message = new UpdatePrepareMessage(entry, _table.Sequence, _table.LastEpoch);
         foreach (NodeId node in _inForce!.Nodes - _promisedBy)
             if (Find(node) is { } peer) Send(peer, message);
     }
@@ -224,7 +224,7 @@ internal sealed partial class MembershipCore
             Commit();
             AfterCommit();
         }
-        else if (message.Sequence <= _table.Sequence && StateIsReady) Send(peer, new UpdateCommitMessage(_table.Sequence, _lastEntry?.Epoch ?? Epoch.None));
+        else if (message.Sequence <= _table.Sequence && StateIsReady) Send(peer, new UpdateCommitMessage(_table.Sequence, _table.LastEpoch));
         return DropReason.None;
     }
 
@@ -242,7 +242,7 @@ internal sealed partial class MembershipCore
 
     private void SendCommitted()
     {
-        var message = new UpdateCommitMessage(_table.Sequence, _lastEntry!.Epoch);
+        var message = new UpdateCommitMessage(_table.Sequence, _table.LastEpoch);
         foreach (NodeId node in _inForce!.Nodes)
             if (Find(node) is { } peer) Send(peer, message);
     }

@@ -86,7 +86,7 @@ internal sealed partial class MembershipCore
         }
         // Carried out here, so every survivor has promised it: they only have to be told.
         BecomeReady("the furthest of all survivors");
-        if (_lastEntry is not null) SendCommitted();
+        SendCommitted();
         return true;
     }
 
@@ -110,7 +110,8 @@ internal sealed partial class MembershipCore
 
     private DropReason OnStateOffer(in MessageHeader header, Peer peer, StateOfferMessage offer)
     {
-        if (!MayReplicate || header.InForce != InForceId || !IsInView(_inForce!, peer) || StateIsReady) return DropReason.StaleActivation;
+        if (!MayReplicate || header.InForce != InForceId || !IsInView(_inForce!, peer)) return DropReason.StaleActivation;
+        if (StateIsReady && offer.Sequence <= _table.Sequence) return DropReason.StaleActivation;
         bool fromCoordinator = peer.Node == _inForce!.Coordinator;
         if (!fromCoordinator && _inForce.Coordinator != _self) return DropReason.NotMember;
         if (offer.Whole is { } whole && whole.Sequence > _table.Sequence) TakeWholeState(whole);

@@ -32,8 +32,14 @@ internal sealed record TableState(long Version, long LastEtag, ImmutableSortedDi
 /// <summary>The last batch of a node that was carried out, so that one asked for again by a new coordinator is not carried out twice.</summary>
 internal readonly record struct OriginState(Incarnation Life, long Number);
 
+/// <param name="Generation">The epoch in which the cluster formed.</param>
+/// <param name="Sequence">The last entry carried out; 0 before the first.</param>
+/// <param name="LastEpoch">That entry's epoch: together its identity.</param>
+/// <param name="Tables">By name.</param>
+/// <param name="Origins">Who asked for what last.</param>
+/// <param name="Bytes">What all rows take.</param>
 internal sealed record ClusterState(
-    Epoch Generation, long Sequence, ImmutableSortedDictionary<string, TableState> Tables, ImmutableSortedDictionary<NodeId, OriginState> Origins, int Bytes)
+    Epoch Generation, long Sequence, Epoch LastEpoch, ImmutableSortedDictionary<string, TableState> Tables, ImmutableSortedDictionary<NodeId, OriginState> Origins, int Bytes)
 {
     /// <summary>What a row costs beside key and value: etag and lengths.</summary>
     private const int RowOverhead = 16;
@@ -41,7 +47,7 @@ internal sealed record ClusterState(
     private const int TableOverhead = 32;
 
     public static readonly ClusterState Empty = new(
-        Epoch.None, 0, ImmutableSortedDictionary.Create<string, TableState>(StringComparer.Ordinal), ImmutableSortedDictionary<NodeId, OriginState>.Empty, 0);
+        Epoch.None, 0, Epoch.None, ImmutableSortedDictionary.Create<string, TableState>(StringComparer.Ordinal), ImmutableSortedDictionary<NodeId, OriginState>.Empty, 0);
 
     /// <summary>What is wrong with an update by itself; null when nothing is.</summary>
     public static string? Refuse(TableUpdate update)
@@ -108,7 +114,7 @@ internal sealed record ClusterState(
             foreach (JudgedUpdate update in batch.Updates) state = state.Carry(update);
             state = state with { Origins = state.Origins.SetItem(batch.Origin, new OriginState(batch.Life, batch.Number)) };
         }
-        return state with { Sequence = entry.Sequence };
+        return state with { Sequence = entry.Sequence, LastEpoch = entry.Epoch };
     }
 
     /// <summary>Lives that are out of the view will never ask again.</summary>

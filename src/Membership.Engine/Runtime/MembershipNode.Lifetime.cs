@@ -216,6 +216,7 @@ public sealed partial class MembershipNode
         _currentView = null;
         _changes.SetRoles(default);
         _views.Forget();
+        _states.Forget();
     }
 
     private void LoopFailed(Exception failure)
@@ -251,6 +252,7 @@ public sealed partial class MembershipNode
             }
             if (_arbiter is not null) await StopPartAsync("the arbiter", _arbiter.DisposeAsync().AsTask()).ConfigureAwait(false);
             _views.End();
+            _states.End();
             _changes.End();
             lock (_gate) FailFirstView($"Node {Self} has stopped.");
             _logger.Stopped(Self);

@@ -29,7 +29,7 @@ public sealed partial class MembershipNode : IAsyncDisposable
     private readonly LeasePublisher _lease;
     private readonly NodeJournal _journal;
     private readonly LoopCounters _counters = new();
-    private readonly ViewStream _views = new();
+    private readonly LatestStream<ClusterView> _views = new(backlog: 16);
     private readonly ConcurrentDictionary<long, PendingRequest> _requests = new();
     private readonly TaskCompletionSource<NodeHalt> _halted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _lifetime = new(1, 1);
@@ -274,10 +274,10 @@ public sealed partial class MembershipNode : IAsyncDisposable
         => (await Request(what, ask).WaitAsync(cancellationToken).ConfigureAwait(false)).Status;
 
     /// <summary>Hands the loop a request; it completes in any case, at the latest when the node has stopped.</summary>
-    private Task<(MembershipStatus Status, string? Detail)> Request(string what, Action<MembershipCore, RequestId, MonotonicTime> ask)
+    private Task<(MembershipStatus Status, string? Detail)> Request(string what, Action<MembershipCore, RequestId, MonotonicTime> ask, bool ofManager = true)
     {
         if (Volatile.Read(ref _parts) is not { } parts) return Task.FromResult((MembershipStatus.NotMember, (string?)"not started"));
-        if (_requests.Count >= MaxOutstandingRequests) return Task.FromResult((MembershipStatus.Transient, (string?)$"{MaxOutstandingRequests} requests are waiting already"));
+        if (ofManager && _requests.Count >= MaxOutstandingRequests + 2 * Replication.TableLimits.MaxWaiting) return Task.FromResult((MembershipStatus.Transient, (string?)$"{MaxOutstandingRequests} requests are waiting already"));
         var pending = new PendingRequest(what);
         var id = new RequestId(Interlocked.Increment(ref _lastRequest));
         _requests[id.Value] = pending;

@@ -98,13 +98,9 @@ internal sealed class NodeEffects(
 
     public void Notify(ClusterChangeNotification change, ViewId view) => node.Changed(change);
 
-    public void StateApplied(LogEntry entry, ClusterState state)
-    {
-    }
+    public void StateApplied(LogEntry entry, ClusterState state) => node.StateIs(state);
 
-    public void StateReplaced(ClusterState state)
-    {
-    }
+    public void StateReplaced(ClusterState state) => node.StateIs(state);
 
     public void ProbeCrashEvidence(NodeId peer, Incarnation incarnation)
         => network.ProbeCrash(peer, () => loop.Post((core, now) => core.CrashEvidence(peer, incarnation, now)));

@@ -95,6 +95,7 @@ internal static class StateCodec
     {
         writer.I64(state.Generation.Value);
         writer.I64(state.Sequence);
+        writer.I64(state.LastEpoch.Value);
         writer.U32((uint)state.Bytes);
         writer.U32((uint)state.Tables.Count);
         foreach ((string name, TableState table) in state.Tables)
@@ -118,6 +119,7 @@ internal static class StateCodec
     {
         var generation = new Epoch(reader.Count64());
         long sequence = reader.Count64();
+        var lastEpoch = new Epoch(reader.Count64());
         uint bytes = reader.U32();
         if (bytes > int.MaxValue) reader.Fail();
         ImmutableSortedDictionary<string, TableState>.Builder tables = ClusterState.Empty.Tables.ToBuilder();
@@ -131,7 +133,7 @@ internal static class StateCodec
         }
         ImmutableSortedDictionary<NodeId, OriginState>.Builder origins = ClusterState.Empty.Origins.ToBuilder();
         for (int left = reader.Count(MinOriginBytes); left > 0 && !reader.Failed; left--) origins[reader.Node()] = new OriginState(new Incarnation(reader.Count64()), reader.Count64());
-        return new ClusterState(generation, sequence, tables.ToImmutable(), origins.ToImmutable(), (int)bytes);
+        return new ClusterState(generation, sequence, lastEpoch, tables.ToImmutable(), origins.ToImmutable(), (int)bytes);
     }
 
     private static void Write(ref WireWriter writer, JudgedUpdate update)

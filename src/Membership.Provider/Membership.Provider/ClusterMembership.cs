@@ -1,5 +1,6 @@
 // The node behind IClusterMembership: made once, from validated options, and owned by the container.
 using Membership.Engine;
+using Membership.Engine.Replication;
 using Membership.Engine.Arbitration;
 using Membership.Engine.Runtime;
 using Membership.Engine.Wire;
@@ -102,6 +103,12 @@ internal sealed class ClusterMembership : IClusterMembership, IAsyncDisposable
     public Task<MembershipStatus> EjectAsync(NodeId node, CancellationToken cancellationToken = default) => Node.EjectAsync(node, cancellationToken);
 
     public Task<MembershipStatus> ForceRegroupAsync(CancellationToken cancellationToken = default) => Node.ForceRegroupAsync(cancellationToken);
+
+    public Task<TableUpdateResult> UpdateTableAsync(TableUpdate update, CancellationToken cancellationToken = default) => Node.UpdateTableAsync(update, cancellationToken);
+
+    public Task<TableReadResult> ReadTableAsync(string table, CancellationToken cancellationToken = default) => Node.ReadTableAsync(table, cancellationToken);
+
+    public IAsyncEnumerable<TableSnapshot> WatchTableAsync(string table, CancellationToken cancellationToken = default) => Node.WatchTableAsync(table, cancellationToken);
 
     public ValueTask DisposeAsync() => Node.DisposeAsync();
 

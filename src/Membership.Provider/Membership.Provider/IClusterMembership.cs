@@ -1,5 +1,6 @@
 // What a host's own code asks of its cluster.
 using Membership.Engine;
+using Membership.Engine.Replication;
 using Membership.Engine.Runtime;
 using Membership.Engine.Wire;
 
@@ -144,4 +145,22 @@ public interface IClusterMembership
 
     /// <summary>Ends when this node halts, with the reason; never for a node that leaves or goes on.</summary>
     Task<MembershipHalt> Halted { get; }
+
+    /// <summary>Updates one table of the cluster's replicated state; answered when every member has it. See <see cref="MembershipNode.UpdateTableAsync"/>.</summary>
+    /// <param name="update">Conditions and changes; all happen or none.</param>
+    /// <param name="cancellationToken">Stops waiting; an update that is under way goes on.</param>
+    /// <returns>Ok with the verdict; NotMember; Fault; Timeout when it is not known whether it was carried out.</returns>
+    Task<TableUpdateResult> UpdateTableAsync(TableUpdate update, CancellationToken cancellationToken = default);
+
+    /// <summary>Reads a table; it contains every update that was answered anywhere before the call. Waits through a hold.</summary>
+    /// <param name="table">Its name.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>Ok with the table, or NotMember.</returns>
+    Task<TableReadResult> ReadTableAsync(string table, CancellationToken cancellationToken = default);
+
+    /// <summary>A table as this node has it, whenever it changes. Latest wins.</summary>
+    /// <param name="table">Its name.</param>
+    /// <param name="cancellationToken">Ends the stream.</param>
+    /// <returns>An endless stream, until this node has stopped.</returns>
+    IAsyncEnumerable<TableSnapshot> WatchTableAsync(string table, CancellationToken cancellationToken = default);
 }

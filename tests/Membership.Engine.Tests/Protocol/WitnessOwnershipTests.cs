@@ -1,6 +1,7 @@
 // What a core believes about its own ownership of the witness, stepped by hand.
 using System.Collections.Immutable;
 using Membership.Engine.Protocol;
+using Membership.Engine.Replication;
 using Xunit;
 
 namespace Membership.Engine.Tests.Protocol;
@@ -105,6 +106,14 @@ public sealed class WitnessOwnershipTests
         }
 
         public void Notify(ClusterChangeNotification change, ViewId view)
+        {
+        }
+
+        public void StateApplied(LogEntry entry, ClusterState state)
+        {
+        }
+
+        public void StateReplaced(ClusterState state)
         {
         }
 

@@ -2,6 +2,7 @@
 // test may hold callbacks and arbitrations, cut pairs, kill and restart nodes, at the very moment its sentence names.
 using System.Collections.Immutable;
 using Membership.Engine.Protocol;
+using Membership.Engine.Replication;
 using Xunit;
 
 namespace Membership.Engine.Tests.Seeds;
@@ -283,6 +284,14 @@ internal sealed class Stepped : IProtocolEffects
     public List<ClusterChangeNotification> Told { get; } = [];
 
     public void Notify(ClusterChangeNotification change, ViewId view) => Told.Add(change);
+
+    public void StateApplied(LogEntry entry, ClusterState state)
+    {
+    }
+
+    public void StateReplaced(ClusterState state)
+    {
+    }
 
     public void ProbeCrashEvidence(NodeId node, Incarnation incarnation)
     {

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using FsCheck;
 using FsCheck.Fluent;
 using Membership.Engine.Protocol;
+using Membership.Engine.Replication;
 
 namespace Membership.Engine.Tests.Wire;
 
@@ -78,14 +79,50 @@ internal static class Arbitrary
         [MessageKind.JoinReady] =
             from id in Signed from epoch in AnyEpoch from holds in Flag from store in Signed select (MessageBody)new JoinReadyMessage(id, epoch, holds, store),
         [MessageKind.JoinPrepare] =
-            from id in Signed from current in View from next in View select (MessageBody)new JoinPrepareMessage(id, current, next),
+            from id in Signed from current in View from next in View from given in Flag from state in State
+            select (MessageBody)new JoinPrepareMessage(id, current, next, given ? state : null),
         [MessageKind.JoinPrepared] = from id in Signed from view in Id select (MessageBody)new JoinPreparedMessage(id, view),
         [MessageKind.JoinFailed] = from id in Signed from reason in Outcome select (MessageBody)new JoinFailedMessage(id, reason),
         [MessageKind.Poison] = from target in AnyIncarnation from epoch in AnyEpoch select (MessageBody)new PoisonMessage(target, epoch),
         [MessageKind.PoisonAcknowledged] =
             from target in AnyIncarnation from epoch in AnyEpoch from wasMaster in Flag select (MessageBody)new PoisonAcknowledgedMessage(target, epoch, wasMaster),
+        [MessageKind.UpdateRequest] = from batch in Batch select (MessageBody)new UpdateRequestMessage(batch),
+        [MessageKind.UpdatePrepare] =
+            from entry in Entry from committed in Number from epoch in AnyEpoch select (MessageBody)new UpdatePrepareMessage(entry, committed, epoch),
+        [MessageKind.UpdatePrepared] = from sequence in Number from epoch in AnyEpoch select (MessageBody)new UpdatePreparedMessage(sequence, epoch),
+        [MessageKind.UpdateCommit] = from sequence in Number from epoch in AnyEpoch select (MessageBody)new UpdateCommitMessage(sequence, epoch),
+        [MessageKind.StateAsk] = from applied in Number from promised in Number select (MessageBody)new StateAskMessage(applied, promised),
+        [MessageKind.StateOffer] =
+            from sequence in Number from state in State from last in Entry from promised in Entry from which in Gen.Choose(0, 15)
+            select (MessageBody)new StateOfferMessage(sequence, (which & 1) != 0 ? state : null, (which & 2) != 0 ? last : null, (which & 4) != 0 ? promised : null, (which & 8) != 0),
         [MessageKind.RoleChange] = from change in Gen.Choose(0, 3) from node in AnyNode select (MessageBody)new RoleChangeMessage((RoleChange)change, node),
     }.ToImmutableDictionary();
+
+    private static Gen<string> Key => Gen.Elements("a", "silo 127.0.0.1:11111@5", "ключ", "z");
+
+    private static Gen<byte[]> Value => Gen.Elements<byte[]>([], [1], [0, 255, 7], new byte[300]);
+
+    private static Gen<UpdateBatch> Batch =>
+        from origin in RealNode from life in AnyIncarnation from number in Number
+        from kind in Gen.Choose(0, 4) from key in Key from value in Value from etag in Signed from size in Gen.Choose(1, 4)
+        from version in Signed from conditional in Flag from keep in Flag from clear in Flag
+        let update = new TableUpdate("t", [new RowChange((RowChangeKind)kind, key, value, etag)], conditional ? version : null, keep, clear)
+        select new UpdateBatch(origin, life, number, [.. Enumerable.Repeat(update, size)]);
+
+    private static Gen<LogEntry> Entry =>
+        from sequence in Number from epoch in AnyEpoch from origin in RealNode from life in AnyIncarnation from number in Number
+        from outcome in Gen.Choose(0, 5) from version in Number from etag in Signed from key in Key from blocked in Flag from value in Value from deleted in Flag from clear in Flag
+        from size in Gen.Choose(0, 4)
+        let judged = new JudgedUpdate(
+            "t", new TableUpdateVerdict((TableUpdateOutcome)outcome, version, sequence, [etag], blocked ? key : null), [new RowWrite(key, deleted ? null : new ReadOnlyMemory<byte>(value), etag)], clear)
+        select new LogEntry(sequence, epoch, [.. Enumerable.Repeat(new JudgedBatch(origin, life, number, [judged, judged]), size)]);
+
+    private static Gen<ClusterState> State =>
+        from generation in AnyEpoch from sequence in Number from version in Number from etag in Number from key in Key from value in Value from origin in RealNode from life in AnyIncarnation
+        select new ClusterState(
+            generation, sequence, generation,
+            ClusterState.Empty.Tables.Add("t", new TableState(version, etag, TableState.Empty.Rows.Add(key, new TableRow(value, etag)))),
+            ClusterState.Empty.Origins.Add(origin, new OriginState(life, sequence)), 99);
 
     private static Gen<bool> Flag => Gen.Elements(true, false);
 
@@ -105,7 +142,9 @@ internal static class Arbitrary
         from pendings in Gen.Choose(0, 2) from pending in View.ArrayOf(pendings)
         from seen in AnyEpoch from persisted in AnyEpoch from store in Signed from hash in Signed
         from hasDecision in Flag from decision in AnyDecision from failures in Gen.Choose(0, int.MaxValue) from ejected in Set from released in Set
+        from applied in Number from tipEpoch in AnyEpoch from pendingEntry in Number
         select new StatusMessage(
             new ActivationId(epoch, attempt), (RegroupStage)stage, (StatusFlags)flags, heard, closed, ImmutableArray.Create(rows), hasView ? inForce : null,
-            ImmutableArray.Create(pending), seen, persisted, store, (ulong)hash, hasDecision ? decision : null, failures, ejected, released);
+            ImmutableArray.Create(pending), seen, persisted, store, (ulong)hash, hasDecision ? decision : null, failures, ejected, released,
+            new StateTip(applied, tipEpoch, pendingEntry));
 }

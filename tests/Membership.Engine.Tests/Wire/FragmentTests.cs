@@ -103,7 +103,7 @@ public sealed class FragmentTests
         return new StatusMessage(
             new ActivationId(new Epoch(3), 1), RegroupStage.Prune, StatusFlags.Persisted, all, all,
             [.. Enumerable.Range(1, NodeId.MaxValue).Select(number => new ConnectivityRow(new NodeId(number), new Incarnation(number), all, all, StatusFlags.Persisted))],
-            view, [view, view], view.Epoch, view.Epoch, 5, 6, new Decision(One, new Incarnation(1), view, default, default), 0, default, default);
+            view, [view, view], view.Epoch, view.Epoch, 5, 6, new Decision(One, new Incarnation(1), view, default, default), 0, default, default, default);
     }
 
     private static bool Add(FragmentAssembler assembler, (OpenedDatagram Info, byte[] Content) fragment)
