@@ -43,10 +43,10 @@ public sealed class IscsiArbiterTests : IDisposable
     [Fact]
     public async Task Nodes_outside_the_views_written_lose_their_registration_and_members_keep_it()
     {
-        await using ScsiReservationArbiter owner = Arbiter(), member = Arbiter(), removed = Arbiter(), formerLife = Arbiter();
+        await using ScsiReservationArbiter owner = Arbiter(), member = Arbiter(), removed = Arbiter(), neverMember = Arbiter();
         Assert.Null(await member.CheckAsync(Identity(2), None));
         Assert.Null(await removed.CheckAsync(Identity(3), None));
-        Assert.Null(await formerLife.CheckAsync(Identity(2, life: 0), None));
+        Assert.Null(await neverMember.CheckAsync(Identity(4), None));
         await owner.ArbitrateAsync(Identity(1), None);
         using ScsiUnit looker = Looker();
         Assert.Equal(4, Keys(looker).Length);
@@ -210,7 +210,7 @@ public sealed class IscsiArbiterTests : IDisposable
 
     private static Deadline Soon => new(MonotonicClock.System.Now + Patience, None);
 
-    private static ArbiterIdentity Identity(int node, long life = 1) => new("c", new NodeId(node), new Incarnation(life));
+    private static ArbiterIdentity Identity(int node) => new("c", new NodeId(node), new Incarnation(1));
 
     private static ulong KeyOf(int node) => ReservationKey.For(Identity(node)).Value;
 

@@ -145,7 +145,8 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
         }
         catch (OperationCanceledException)
         {
-            return Unknown($"The {Description} did not answer in time; the request may still take effect.");
+            string doing = _contest?.Doing is { Length: > 0 } known ? $" (last: {known})" : "";
+            return Unknown($"The {Description} did not answer in time{doing}; the request may still take effect.");
         }
         catch (ScsiException problem)
         {
@@ -170,7 +171,7 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
         var disk = new WitnessDisk(unit, identity.ClusterId, Math.Max(_options.MaxNodes, 2));
         IReservation reservation = _options.Mode == ScsiReservationMode.Classic
             ? new ClassicReservation(unit)
-            : new PersistentReservation(unit, ReservationKey.For(identity));
+            : new PersistentReservation(unit, ReservationKey.For(identity), _options.AbortPreempted);
         _contest = new WitnessContest(unit, disk, reservation, identity, _options);
         return _engaged = new Engaged(_contest, unit, disk, reservation);
     }
@@ -178,7 +179,8 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
     private IScsiTransport TransportFor(ArbiterIdentity identity)
     {
         if (_options.Device is { } device) return OperatingSystem.IsWindows() ? new WindowsDiskTransport(device) : new LinuxBlockTransport(device);
-        byte[] hash = WitnessLayout.HashOf($"{identity.ClusterId}\n{identity.Node}\n{identity.Incarnation.Value}");
+        // One nexus per node, whatever its life: a new life's login ends the old one's session, and LIO lets no second session of an initiator preempt the first.
+        byte[] hash = WitnessLayout.HashOf($"{identity.ClusterId}\n{identity.Node}");
         string portal = _options.Portal!;
         if (!portal.Contains(':', StringComparison.Ordinal) || portal.EndsWith(']')) portal += ":3260";
         return new LibIscsiTransport(new IscsiAddress(

@@ -49,6 +49,9 @@ public sealed record ScsiReservationOptions
     /// <summary>Persistent or classic reservations; default <see cref="ScsiReservationMode.Persistent"/>.</summary>
     public ScsiReservationMode Mode { get; set; }
 
+    /// <summary>Whether commands of a preempted node that are under way are aborted, where the target offers it (PREEMPT AND ABORT); default true.</summary>
+    public bool AbortPreempted { get; set; } = true;
+
     /// <summary>How often the owner refreshes its defence; at most half of <see cref="OwnershipPeriod"/>; default 3 s, the classic defence interval.</summary>
     public TimeSpan RenewInterval { get; set; } = TimeSpan.FromSeconds(3);
 

@@ -24,6 +24,9 @@ internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservati
 
     public ArbiterIdentity Identity => identity;
 
+    /// <summary>For people: what a challenge is about, for when it ends without an answer. Read from any thread.</summary>
+    public string Doing { get; private set; } = "";
+
     public bool IsOwned => Now < _ownedUntil;
 
     private static MonotonicTime Now => MonotonicClock.System.Now;
@@ -74,9 +77,11 @@ internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservati
                 if (grace > wait) wait = grace;
                 if (wait > TimeSpan.Zero)
                 {
+                    Doing = $"waiting for {(top is null ? $"the holder of key {new ReservationKey(holder.Key)}" : $"the claim of node {top.Node}")} to run out";
                     deadline.Wait(wait < Pause ? wait : Pause);
                     continue;
                 }
+                Doing = $"taking the reservation (held by {holder.Kind}, key {new ReservationKey(holder.Key)})";
                 if (!reservation.TryTake(holder, deadline)) continue;
                 took = true;
                 // What was written before the reservation changed hands is here now; nothing more comes.
@@ -250,7 +255,7 @@ internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservati
         }
         var key = new ReservationKey(holder.Key);
         // Whoever has claimed with this key is judged by its claim.
-        bool hasClaimed = key.Node >= 1 && key.Node <= heads.Length && heads[key.Node - 1] is { State: not ClaimState.None } claim && (uint)claim.Incarnation.Value == key.Life
+        bool hasClaimed = key.Node >= 1 && key.Node <= heads.Length && heads[key.Node - 1] is { State: ClaimState.Active } claim && (uint)claim.Incarnation.Value == key.Life
             && claim.Generation == heads.Max(static head => head.Generation);
         if (hasClaimed) return TimeSpan.MinValue;
         MonotonicTime now = Now;

@@ -27,7 +27,7 @@ internal sealed class WitnessDisk(ScsiUnit unit, string clusterId, int maxNodesW
     public bool TryOpen(Deadline deadline)
     {
         if (Layout is not null && !IsBlank) return true;
-        UnitCapacity capacity = unit.Capacity(deadline);
+        if (unit.TryCapacity(deadline) is not { } capacity) return false;
         if (capacity.BlockSize < WitnessLayout.FrameBytes)
             throw new ScsiException($"{unit.Description} has blocks of {capacity.BlockSize} bytes: 512 or more are needed.");
         if (unit.TryRead(0, WitnessLayout.HeaderBlocks, deadline) is not { } header) return false;
@@ -55,7 +55,7 @@ internal sealed class WitnessDisk(ScsiUnit unit, string clusterId, int maxNodesW
     /// <returns>False on a reservation conflict.</returns>
     public bool TryFormat(Deadline deadline, bool wipe)
     {
-        UnitCapacity capacity = unit.Capacity(deadline);
+        if (unit.TryCapacity(deadline) is not { } capacity) return false;
         WitnessLayout layout = wipe ? WitnessLayout.For(clusterId, maxNodesWhenBlank, capacity.BlockSize) : Layout!;
         RefuseSmall(layout, capacity);
         if (wipe && !unit.TryWrite(0, new byte[(WitnessLayout.HeaderBlocks + layout.HeadBlocks) * layout.BlockSize], deadline)) return false;

@@ -5,13 +5,13 @@ using Membership.Arbiters.Scsi.Transports;
 
 namespace Membership.Arbiters.Scsi.Reservations;
 
-internal sealed class PersistentReservation(ScsiUnit unit, ReservationKey key) : IReservation
+internal sealed class PersistentReservation(ScsiUnit unit, ReservationKey key, bool abortPreempted = true) : IReservation
 {
     private const ReservationType Type = ReservationType.WriteExclusiveRegistrantsOnly;
     private const ushort AnswerBytes = 8 + 8 * 1024;
 
     private bool _refusesPowerLoss;
-    private bool _refusesAbort;
+    private bool _refusesAbort = !abortPreempted;
 
     public string? Check(Deadline deadline)
     {

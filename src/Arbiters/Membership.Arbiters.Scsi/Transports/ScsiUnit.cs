@@ -66,19 +66,26 @@ internal sealed class ScsiUnit(IScsiTransport transport, TimeSpan commandTimeout
         return reply.IsGood ? reply : throw Refused(command, reply);
     }
 
-    public UnitCapacity Capacity(Deadline deadline)
+    /// <returns>Null on a reservation conflict: a classic reservation keeps even this from others.</returns>
+    public UnitCapacity? TryCapacity(Deadline deadline)
     {
-        if (_capacity is { } known) return known;
-        UnitCapacity? capacity = UnitCapacity.Parse10(Require(ScsiCommand.ReadCapacity10(), deadline).Data);
-        if (capacity is { Blocks: 1L << 32 }) capacity = UnitCapacity.Parse16(Require(ScsiCommand.ReadCapacity16(), deadline).Data);
-        _capacity = capacity ?? throw new ScsiException($"{Description} tells no capacity.");
-        return _capacity.Value;
+        if (_capacity is not null) return _capacity;
+        ScsiReply reply = Run(ScsiCommand.ReadCapacity10(), deadline);
+        UnitCapacity? capacity = UnitCapacity.Parse10(reply.Data);
+        if (capacity is { Blocks: 1L << 32 })
+        {
+            reply = Run(ScsiCommand.ReadCapacity16(), deadline);
+            capacity = UnitCapacity.Parse16(reply.Data);
+        }
+        if (reply.IsConflict) return null;
+        return _capacity = capacity ?? throw new ScsiException($"{Description} tells no capacity ({reply}).");
     }
 
     /// <returns>Null on a reservation conflict.</returns>
     public byte[]? TryRead(long block, int count, Deadline deadline)
     {
-        int size = Capacity(deadline).BlockSize, atOnce = MaxTransferBytes / size;
+        if (TryCapacity(deadline) is not { BlockSize: var size }) return null;
+        int atOnce = MaxTransferBytes / size;
         var all = new byte[count * size];
         for (int done = 0; done < count; done += atOnce)
         {
@@ -96,7 +103,8 @@ internal sealed class ScsiUnit(IScsiTransport transport, TimeSpan commandTimeout
     /// <returns>False on a reservation conflict: not all of it was written.</returns>
     public bool TryWrite(long block, byte[] data, Deadline deadline)
     {
-        int size = Capacity(deadline).BlockSize, atOnce = MaxTransferBytes / size * size;
+        if (TryCapacity(deadline) is not { BlockSize: var size }) return false;
+        int atOnce = MaxTransferBytes / size * size;
         for (int done = 0; done < data.Length; done += atOnce)
         {
             ScsiCommand command = ScsiCommand.Write(block + done / size, data[done..Math.Min(done + atOnce, data.Length)], size);
