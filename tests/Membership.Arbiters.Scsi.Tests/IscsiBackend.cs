@@ -15,7 +15,7 @@ public class IscsiBackend : NetworkBackend
 
     public override IPEndPoint EndPoint => _server.EndPoint;
 
-    public override TimeSpan OwnershipPeriod => TimeSpan.FromMilliseconds(1500);
+    public override TimeSpan OwnershipPeriod => TimeSpan.FromMilliseconds(2500);
 
     public override TimeSpan TakeoverBound => OwnershipPeriod * 1.01 + TimeSpan.FromSeconds(1);
 
