@@ -16,6 +16,9 @@ public sealed class TcpProxy : IAsyncDisposable
     private readonly Task _accepting;
     private TaskCompletionSource? _requestsHeld;
     private TaskCompletionSource? _answersHeld;
+    private TaskCompletionSource? _stranded;
+    private int _connections;
+    private int _strandedUpTo;
     private TimeSpan _latency;
     private bool _refusing;
     private byte[]? _answer;
@@ -43,6 +46,16 @@ public sealed class TcpProxy : IAsyncDisposable
     public void HoldRequests()
     {
         lock (_state) _requestsHeld ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    /// <summary>Keeps back the requests on the connections there are now; new connections are well.</summary>
+    public void Strand()
+    {
+        lock (_state)
+        {
+            _stranded ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _strandedUpTo = _connections;
+        }
     }
 
     /// <summary>From now on requests take effect and their answers are kept back.</summary>
@@ -78,17 +91,18 @@ public sealed class TcpProxy : IAsyncDisposable
     /// <summary>All is well again; what was held back is delivered now.</summary>
     public void Heal()
     {
-        TaskCompletionSource? requests, answers;
+        TaskCompletionSource? requests, answers, stranded;
         lock (_state)
         {
-            (requests, answers) = (_requestsHeld, _answersHeld);
-            _requestsHeld = _answersHeld = null;
+            (requests, answers, stranded) = (_requestsHeld, _answersHeld, _stranded);
+            _requestsHeld = _answersHeld = _stranded = null;
             _latency = TimeSpan.Zero;
             _refusing = false;
             _answer = null;
         }
         requests?.SetResult();
         answers?.SetResult();
+        stranded?.SetResult();
     }
 
     public async ValueTask DisposeAsync()
@@ -117,17 +131,19 @@ public sealed class TcpProxy : IAsyncDisposable
                 return;
             }
             bool refused;
+            int connection = 0;
             lock (_state)
             {
                 refused = _refusing || _stopping.IsCancellationRequested;
                 if (!refused) _open.Add(client);
+                connection = ++_connections;
             }
             if (refused) Reset(client);
-            else _ = Task.Run(() => ServeAsync(client));
+            else _ = Task.Run(() => ServeAsync(client, connection));
         }
     }
 
-    private async Task ServeAsync(Socket client)
+    private async Task ServeAsync(Socket client, int connection)
     {
         client.NoDelay = true;
         var server = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -135,9 +151,9 @@ public sealed class TcpProxy : IAsyncDisposable
         try
         {
             // A connection made during a cut is accepted here, but the server must not see it before the cut is over.
-            await GateAsync(requests: true);
+            await GateAsync(connection, requests: true);
             await server.ConnectAsync(_server, _stopping.Token);
-            await Task.WhenAll(PumpAsync(client, server, requests: true), PumpAsync(server, client, requests: false));
+            await Task.WhenAll(PumpAsync(client, server, connection, requests: true), PumpAsync(server, client, connection, requests: false));
         }
         catch (Exception ended) when (ended is OperationCanceledException or SocketException or ObjectDisposedException)
         {
@@ -156,7 +172,7 @@ public sealed class TcpProxy : IAsyncDisposable
     }
 
     /// <summary>Reads all the time, so that what a client sent before it gave up still arrives; writes when the way is open.</summary>
-    private async Task PumpAsync(Socket from, Socket to, bool requests)
+    private async Task PumpAsync(Socket from, Socket to, int connection, bool requests)
     {
         Channel<byte[]> underWay = Channel.CreateUnbounded<byte[]>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         Task reading = Task.Run(async () =>
@@ -182,10 +198,10 @@ public sealed class TcpProxy : IAsyncDisposable
         {
             await foreach (byte[] piece in underWay.Reader.ReadAllAsync())
             {
-                await GateAsync(requests);
+                await GateAsync(connection, requests);
                 for (int sent = 0; sent < piece.Length;) sent += await to.SendAsync(piece.AsMemory(sent), _stopping.Token);
             }
-            await GateAsync(requests);
+            await GateAsync(connection, requests);
             to.Shutdown(SocketShutdown.Send);
         }
         catch (Exception ended) when (ended is OperationCanceledException or SocketException or ObjectDisposedException)
@@ -195,7 +211,7 @@ public sealed class TcpProxy : IAsyncDisposable
         await reading;
     }
 
-    private async Task GateAsync(bool requests)
+    private async Task GateAsync(int connection, bool requests)
     {
         TimeSpan latency;
         lock (_state) latency = _latency;
@@ -203,7 +219,7 @@ public sealed class TcpProxy : IAsyncDisposable
         while (true)
         {
             Task? held;
-            lock (_state) held = (requests ? _requestsHeld : _answersHeld)?.Task;
+            lock (_state) held = (requests ? connection <= _strandedUpTo && _stranded is not null ? _stranded : _requestsHeld : _answersHeld)?.Task;
             if (held is null) return;
             await held;
         }
