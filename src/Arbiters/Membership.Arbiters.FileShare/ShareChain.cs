@@ -26,6 +26,7 @@ internal sealed class ShareChain(IShare share, string clusterId, TimeSpan period
     private IShareLock? _lock;
     private Guid _claimant;
     private (long Generation, MonotonicTime Since) _refused;
+    private MonotonicTime _refusedLast = MonotonicTime.MinValue;
 
     public string ClusterId => clusterId;
 
@@ -104,8 +105,13 @@ internal sealed class ShareChain(IShare share, string clusterId, TimeSpan period
             if (held.Stands()) return true;
             Unlock();
         }
+        // A server takes up to a second to refuse: an owner, which does not need the lock, does not ask in every renewal.
+        bool renewal = record.Renewals > 0;
+        if (renewal && clock.Now - _refusedLast < period * 2) return true;
         _lock = share.TryLock(LockName);
-        if (_lock is not null || record.Renewals > 0) return true;
+        if (_lock is not null) return true;
+        _refusedLast = clock.Now;
+        if (renewal) return true;
         if (_refused.Generation != record.Generation) _refused = (record.Generation, clock.Now);
         return clock.Now - _refused.Since >= lockPatience;
     }

@@ -56,7 +56,7 @@ internal sealed class ChainArbiter : IQuorumArbiter
     /// <inheritdoc/>
     public async ValueTask<string?> CheckAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
     {
-        WitnessResult result = await RunAsync(identity, _options.CallDeadline * 3, token =>
+        WitnessResult result = await RunAsync(identity, _options.CallDeadline * 3, (_, _) =>
         {
             ChainOf(identity).Probe();
             Observe(ChainOf(identity));
@@ -69,19 +69,19 @@ internal sealed class ChainArbiter : IQuorumArbiter
 
     /// <inheritdoc/>
     public ValueTask<WitnessResult> ArbitrateAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
-        => RunAsync(identity, _options.OwnershipPeriod * 3 + _options.CallDeadline, token => ChallengeAsync(identity, token), cancellationToken);
+        => RunAsync(identity, _options.OwnershipPeriod * 3 + _options.CallDeadline, (called, token) => ChallengeAsync(identity, called, token), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<WitnessResult> RenewAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
-        => RunAsync(identity, _options.CallDeadline, token => Task.FromResult(Extend(identity, static record => record, token)), cancellationToken);
+        => RunAsync(identity, _options.CallDeadline, (called, token) => Task.FromResult(Extend(identity, static record => record, called, token)), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<WitnessResult> WriteSlotAsync(ArbiterIdentity identity, ImmutableArray<ClusterView> slot, CancellationToken cancellationToken)
-        => RunAsync(identity, _options.CallDeadline, token => Task.FromResult(Extend(identity, record => record.WithSlot(identity.Node, slot), token)), cancellationToken);
+        => RunAsync(identity, _options.CallDeadline, (called, token) => Task.FromResult(Extend(identity, record => record.WithSlot(identity.Node, slot), called, token)), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask ReleaseAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
-        => await RunAsync(identity, _options.CallDeadline, token =>
+        => await RunAsync(identity, _options.CallDeadline, (_, token) =>
         {
             _ownedUntil = MonotonicTime.MinValue;
             WitnessRecord current = Observe(ChainOf(identity));
@@ -120,8 +120,10 @@ internal sealed class ChainArbiter : IQuorumArbiter
 
     /// <summary>Runs one piece of work at a time, never longer than the deadline as seen by the caller, whatever the file system does.</summary>
     private async ValueTask<WitnessResult> RunAsync(
-        ArbiterIdentity identity, TimeSpan limit, Func<CancellationToken, Task<WitnessResult>> work, CancellationToken cancellationToken)
+        ArbiterIdentity identity, TimeSpan limit, Func<MonotonicTime, CancellationToken, Task<WitnessResult>> work, CancellationToken cancellationToken)
     {
+        // The caller counts what it is given from here, however long the work waits for its turn.
+        MonotonicTime called = _clock.Now;
         ArgumentException.ThrowIfNullOrEmpty(identity.ClusterId, nameof(identity));
         ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
         StartObserving(identity);
@@ -136,7 +138,7 @@ internal sealed class ChainArbiter : IQuorumArbiter
             {
                 try
                 {
-                    return await work(token).ConfigureAwait(true);
+                    return await work(called, token).ConfigureAwait(true);
                 }
                 finally
                 {
@@ -163,10 +165,9 @@ internal sealed class ChainArbiter : IQuorumArbiter
         }
     }
 
-    private async Task<WitnessResult> ChallengeAsync(ArbiterIdentity identity, CancellationToken token)
+    private async Task<WitnessResult> ChallengeAsync(ArbiterIdentity identity, MonotonicTime called, CancellationToken token)
     {
         IWitnessChain chain = ChainOf(identity);
-        MonotonicTime called = _clock.Now;
         WitnessOwner self = OwnerOf(identity);
         WitnessRecord current = Observe(chain);
         while (true)
@@ -200,15 +201,15 @@ internal sealed class ChainArbiter : IQuorumArbiter
     }
 
     /// <summary>Publishes a changed record as the owner: a renewal, with or without a slot written.</summary>
-    private WitnessResult Extend(ArbiterIdentity identity, Func<WitnessRecord, WitnessRecord> change, CancellationToken token)
+    private WitnessResult Extend(ArbiterIdentity identity, Func<WitnessRecord, WitnessRecord> change, MonotonicTime called, CancellationToken token)
     {
-        MonotonicTime called = _clock.Now;
-        if (called >= _ownedUntil) return Lost("The ownership of the witness has run out by this node's own clock.");
+        MonotonicTime before = _clock.Now;
+        if (before >= _ownedUntil) return Lost("The ownership of the witness has run out by this node's own clock.");
         IWitnessChain chain = ChainOf(identity);
         WitnessOwner self = OwnerOf(identity);
         WitnessRecord current = Observe(chain);
         WitnessRecord claim = change(NextOwnedBy(self, current));
-        if (current.Owner == self && chain.TryAppend(claim, token)) return Confirm(claim, called, called, []);
+        if (current.Owner == self && chain.TryAppend(claim, token)) return Confirm(claim, before, called, []);
         _ownedUntil = MonotonicTime.MinValue;
         return Lost(current.Owner == self ? "Another node took the witness." : $"Node {current.Owner.Node} owns the witness (generation {current.Generation}).");
     }
