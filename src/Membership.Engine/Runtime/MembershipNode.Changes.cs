@@ -120,6 +120,7 @@ public sealed partial class MembershipNode
         if (change.Change is ClusterChange.StaleCluster or ClusterChange.InvalidCluster) _logger.ClusterDoubtful(Self, change);
         else _logger.Changed(Self, change);
         _journal.Add(change.ToString());
+        _history.Noted(change);
         _changes.Publish(change);
     }
 

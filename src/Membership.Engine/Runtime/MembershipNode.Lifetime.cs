@@ -154,7 +154,7 @@ public sealed partial class MembershipNode
         var metrics = new NodeMetrics(this, _options);
         var trace = new RegroupTrace(_options.ClusterId, Self, _clock, metrics);
         WitnessRunner? witness = _arbiter is null ? null : new WitnessRunner(_arbiter, _clock, _logger, Self, loop.Post, metrics.Arbitrated);
-        var effects = new NodeEffects(this, _options.ClusterId, Self, loop, store, callbacks, witness, _lease, network, _journal, _counters, metrics, trace, _logger);
+        var effects = new NodeEffects(this, _options.ClusterId, Self, loop, store, callbacks, witness, _lease, network, _journal, _history, _counters, metrics, trace, _logger);
         var core = new MembershipCore(ProtocolOptionsFor(), store.Loaded, effects, _clock.Now);
         _logger.Starting(Self, _options.ClusterId, store.Directory, _arbiter?.Description ?? "none");
         return new Parts(core, loop, store, network, callbacks, witness, metrics, trace);

@@ -1,5 +1,6 @@
 // The membership manager's calls that the everyday ones do not cover: forming and admitting with a time limit, the quorum
 // resource of the host, arbitration results, waiting for a regroup to end, shutdown, and the diagnostic language.
+using System.Collections.Immutable;
 using Membership.Engine.Protocol;
 
 namespace Membership.Engine.Runtime;
@@ -120,18 +121,31 @@ public sealed partial class MembershipNode
     public async Task<string> DiagnoseAsync(string command, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(command);
-        CoreSnapshot? snapshot = null;
-        if (Volatile.Read(ref _parts) is { } parts)
-        {
-            var taken = new TaskCompletionSource<CoreSnapshot>(TaskCreationOptions.RunContinuationsAsynchronously);
-            if (parts.Loop.Post((core, now) => taken.TrySetResult(core.TakeSnapshot(now))))
-            {
-                Task ended = await Task.WhenAny(taken.Task, parts.Loop.Ended, Task.Delay(DiagnosisLimit, _clock.Provider, cancellationToken)).ConfigureAwait(false);
-                cancellationToken.ThrowIfCancellationRequested();
-                if (ended == taken.Task) snapshot = await taken.Task.ConfigureAwait(false);
-            }
-        }
+        CoreSnapshot? snapshot = await AskForSnapshotAsync(cancellationToken).ConfigureAwait(false);
         return DiagnosticLanguage.Answer(command, new DiagnosticSubject(this, _options, snapshot, _faults, Stall, _halted.Task.IsCompletedSuccessfully ? _halted.Task.Result : null));
+    }
+
+    /// <summary>Everything that people may look at, as of one moment of the loop.</summary>
+    internal async Task<NodeSnapshot> TakeSnapshotAsync(CancellationToken cancellationToken)
+    {
+        CoreSnapshot? core = await AskForSnapshotAsync(cancellationToken).ConfigureAwait(false);
+        (ImmutableArray<Incident> incidents, ImmutableArray<NotedChange> changes) = _history.Snapshot();
+        return new NodeSnapshot(
+            _options, core, _lease.Current, incidents, changes, GetCounters(), _journal.Snapshot(), _halted.Task.IsCompletedSuccessfully ? _halted.Task.Result : null,
+            _arbiter?.Description, Volatile.Read(ref _parts)?.Witness?.LastCall, _clock.Provider.GetUtcNow());
+    }
+
+    /// <summary>Null while the node is down, or when its loop does not answer in time.</summary>
+    private async Task<CoreSnapshot?> AskForSnapshotAsync(CancellationToken cancellationToken)
+    {
+        if (Volatile.Read(ref _parts) is not { } parts) return null;
+        var taken = new TaskCompletionSource<CoreSnapshot>(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!parts.Loop.Post((core, now) => taken.TrySetResult(core.TakeSnapshot(now)))) return null;
+        using var answered = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task ended = await Task.WhenAny(taken.Task, parts.Loop.Ended, Task.Delay(DiagnosisLimit, _clock.Provider, answered.Token)).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        await answered.CancelAsync().ConfigureAwait(false);
+        return ended == taken.Task ? await taken.Task.ConfigureAwait(false) : null;
     }
 
     /// <summary>A test's fault: the loop does nothing for so long, as a machine that is held up.</summary>

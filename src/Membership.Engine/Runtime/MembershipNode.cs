@@ -28,6 +28,7 @@ public sealed partial class MembershipNode : IAsyncDisposable
     private readonly MonotonicClock _clock;
     private readonly LeasePublisher _lease;
     private readonly NodeJournal _journal;
+    private readonly NodeHistory _history;
     private readonly LoopCounters _counters = new();
     private readonly LatestStream<ClusterView> _views = new(backlog: 16);
     private readonly ConcurrentDictionary<long, PendingRequest> _requests = new();
@@ -63,6 +64,7 @@ public sealed partial class MembershipNode : IAsyncDisposable
         _clock = new MonotonicClock(options.TimeProvider);
         _lease = new LeasePublisher(_clock);
         _journal = new NodeJournal(_clock);
+        _history = new NodeHistory(_clock);
         _changes = new ChangeHub(options.NotificationQueueLength);
         Self = new NodeId(options.Self);
     }

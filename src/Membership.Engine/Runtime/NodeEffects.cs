@@ -13,7 +13,7 @@ namespace Membership.Engine.Runtime;
 /// <summary>The effects of one node. Called by its loop only.</summary>
 internal sealed class NodeEffects(
     MembershipNode node, string clusterId, NodeId self, NodeLoop loop, ViewStore store, CallbackRunner callbacks, WitnessRunner? witness, LeasePublisher lease,
-    NodeNetwork network, NodeJournal journal, LoopCounters counters, NodeMetrics metrics, RegroupTrace trace, ILogger logger) : IProtocolEffects
+    NodeNetwork network, NodeJournal journal, NodeHistory history, LoopCounters counters, NodeMetrics metrics, RegroupTrace trace, ILogger logger) : IProtocolEffects
 {
     private Incarnation _incarnation;
 
@@ -76,6 +76,7 @@ internal sealed class NodeEffects(
     public void StageEntered(ActivationId activation, RegroupStage stage, RegroupCause cause)
     {
         trace.StageEntered(activation, stage, cause);
+        history.StageEntered(activation, stage, cause);
         if (stage != RegroupStage.Activate) return;
         counters.CountRegroup(cause);
         if (activation.IsForming) return;
@@ -92,6 +93,7 @@ internal sealed class NodeEffects(
     public void ViewInstalled(ClusterView view, ActivationId activation)
     {
         counters.CountInstalled();
+        history.ViewInstalled(view);
         logger.ViewInstalled(self, view, view.Master);
         node.Installed(view);
     }

@@ -24,6 +24,7 @@ internal sealed class WitnessRunner : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _running;
     private Task _stuck = Task.CompletedTask;
+    private volatile WitnessCall? _lastCall;
     private ArbiterIdentity _identity;
     private MonotonicTime _ownedUntil = MonotonicTime.MinValue;
 
@@ -40,6 +41,13 @@ internal sealed class WitnessRunner : IAsyncDisposable
 
     /// <summary>What was wrong with the last call, or with the ownership since; null when all is well, or when nothing was tried yet.</summary>
     public string? Trouble => _trouble;
+
+    /// <summary>How the latest call ended; null before the first. Any thread.</summary>
+    public WitnessCall? LastCall
+    {
+        get => _lastCall;
+        private set => _lastCall = value;
+    }
 
     public void Arbitrate(long id, ArbiterIdentity identity, TimeSpan timeout) => _commands.Writer.TryWrite(async () =>
     {
@@ -152,10 +160,17 @@ internal sealed class WitnessRunner : IAsyncDisposable
     private async Task<(WitnessResult Result, MonotonicTime Until)> CallAsync(
         string what, Func<CancellationToken, ValueTask<WitnessResult>> call, TimeSpan deadline, bool evenWhenStopping = false)
     {
+        MonotonicTime asked = _clock.Now;
+        (WitnessResult, MonotonicTime) Note(WitnessResult result, MonotonicTime until)
+        {
+            LastCall = new WitnessCall(what, result.Outcome, result.Detail, _clock.Provider.GetUtcNow(), _clock.Now - asked);
+            return (result, until);
+        }
+
         (WitnessResult, MonotonicTime) Unknown(string detail)
         {
             _trouble = detail;
-            return (new WitnessResult(WitnessOutcome.Unknown, TimeSpan.Zero, [], detail), MonotonicTime.MinValue);
+            return Note(new WitnessResult(WitnessOutcome.Unknown, TimeSpan.Zero, [], detail), MonotonicTime.MinValue);
         }
 
         if (deadline <= TimeSpan.Zero) return Unknown("the ownership ran out before the call");
@@ -171,7 +186,7 @@ internal sealed class WitnessRunner : IAsyncDisposable
             using CancellationTokenRegistration patience = limit.Token.Register(static late => ((CancellationTokenSource)late!).CancelAfter(Grace), givenUp);
             WitnessResult result = await called.WaitAsync(givenUp.Token).ConfigureAwait(false);
             _trouble = result.Outcome == WitnessOutcome.Unknown ? result.Detail ?? $"{_arbiter.Description} could not say whether it did {what}" : null;
-            return (result, result.Outcome == WitnessOutcome.Success ? before + result.OwnedFor : MonotonicTime.MinValue);
+            return Note(result, result.Outcome == WitnessOutcome.Success ? before + result.OwnedFor : MonotonicTime.MinValue);
         }
         catch (OperationCanceledException)
         {

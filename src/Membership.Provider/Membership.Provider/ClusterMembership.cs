@@ -4,6 +4,7 @@ using Membership.Engine.Replication;
 using Membership.Engine.Arbitration;
 using Membership.Engine.Runtime;
 using Membership.Engine.Wire;
+using Membership.Provider.Inspection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -109,6 +110,9 @@ internal sealed class ClusterMembership : IClusterMembership, IAsyncDisposable
     public Task<TableReadResult> ReadTableAsync(string table, CancellationToken cancellationToken = default) => Node.ReadTableAsync(table, cancellationToken);
 
     public IAsyncEnumerable<TableSnapshot> WatchTableAsync(string table, CancellationToken cancellationToken = default) => Node.WatchTableAsync(table, cancellationToken);
+
+    public async Task<MembershipSnapshot> TakeSnapshotAsync(int journalLines = 0, CancellationToken cancellationToken = default)
+        => SnapshotBuilder.Build(await Node.TakeSnapshotAsync(cancellationToken).ConfigureAwait(false), Name, journalLines);
 
     public ValueTask DisposeAsync() => Node.DisposeAsync();
 

@@ -3,6 +3,7 @@ using Membership.Engine;
 using Membership.Engine.Replication;
 using Membership.Engine.Runtime;
 using Membership.Engine.Wire;
+using Membership.Provider.Inspection;
 
 namespace Membership.Provider;
 
@@ -138,6 +139,12 @@ public interface IClusterMembership
     /// <param name="cancellationToken">Stops waiting; the regroup goes on.</param>
     /// <returns>Ok once it is under way.</returns>
     Task<MembershipStatus> ForceRegroupAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>All that people may look at, as of now: nodes, view, lease, who hears whom, regroups with their stages, witness, counters, notifications, journal.</summary>
+    /// <param name="journalLines">How many of the newest lines of the journal come along, 0 or more; there are at most 1024.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>The snapshot; <see cref="SnapshotJsonContext"/> writes it as JSON.</returns>
+    Task<MembershipSnapshot> TakeSnapshotAsync(int journalLines = 0, CancellationToken cancellationToken = default);
 
     /// <summary>The keys in use, for a rotation without restart: Accept the new key on every node, Use it on every node, Drop the old one.</summary>
     /// <remarks>Null when the cluster runs in plain text. Safe from any thread. A restarted node reads its options again: change those too.</remarks>

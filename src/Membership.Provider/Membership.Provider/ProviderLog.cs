@@ -15,6 +15,18 @@ internal static partial class ProviderLog
     [LoggerMessage(2002, LogLevel.Warning, "Node {Node} did not leave cleanly ({Outcome}); the others will wait for its lease to run out.")]
     public static partial void LeaveFailed(this ILogger logger, NodeId node, string outcome);
 
+    [LoggerMessage(2004, LogLevel.Warning, "Node {Node} has no control socket at {Path} now: {Reason}. regroupctl cannot ask it; the node itself goes on.")]
+    public static partial void ControlSocketFailed(this ILogger logger, NodeId node, string path, string reason);
+
+    [LoggerMessage(2005, LogLevel.Warning, "Node {Node}: {Verb} (node {About}) was ordered over the control socket by {Who}.")]
+    public static partial void ControlRequested(this ILogger logger, NodeId node, string verb, NodeId about, string who);
+
+    [LoggerMessage(2006, LogLevel.Error, "Node {Node}: a request over the control socket failed.")]
+    public static partial void ControlRequestFailed(this ILogger logger, NodeId node, Exception failure);
+
+    [LoggerMessage(2007, LogLevel.Debug, "Node {Node}: a connection of the control socket ended: {Reason}")]
+    public static partial void ControlConnectionEnded(this ILogger logger, NodeId node, string reason);
+
     [LoggerMessage(2010, LogLevel.Information, "Master work {Work} starts in epoch {Epoch}.")]
     public static partial void MasterWorkStarts(this ILogger logger, string work, Epoch epoch);
 

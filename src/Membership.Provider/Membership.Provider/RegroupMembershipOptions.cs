@@ -111,6 +111,9 @@ public sealed class RegroupMembershipOptions
     /// <summary>A witness file in a directory that all nodes of one machine share; used when its directory is set.</summary>
     public RegroupWitnessFileOptions WitnessFile { get; set; } = new();
 
+    /// <summary>The local socket through which <c>regroupctl</c> asks this node; on by default, in the store directory.</summary>
+    public RegroupControlSocketOptions ControlSocket { get; set; } = new();
+
     /// <summary>The clock values that preset and overrides come to.</summary>
     internal ClusterTiming EffectiveTiming
     {
@@ -167,6 +170,19 @@ public sealed class RegroupWitnessFileOptions
 
     /// <summary>How often the owner renews; null = the engine's default (1 s).</summary>
     public TimeSpan? RenewInterval { get; set; }
+}
+
+/// <summary>The local control socket. Whoever may open it may eject nodes and change keys: it is closed to all but the node's own user.</summary>
+public sealed class RegroupControlSocketOptions
+{
+    /// <summary>Whether there is one; default true.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>Its path, at most 107 bytes, or on Windows the name of a pipe; null = <c>control.sock</c> in the store directory.</summary>
+    public string? Path { get; set; }
+
+    /// <summary>Opens it to the group of the node's user, too (mode 0660 instead of 0600); default false. Of no effect on Windows.</summary>
+    public bool GroupAccess { get; set; }
 }
 
 /// <summary>A set of clock values.</summary>

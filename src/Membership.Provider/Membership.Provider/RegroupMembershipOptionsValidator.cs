@@ -4,6 +4,7 @@ using System.Globalization;
 using Membership.Engine.Arbitration;
 using Membership.Engine.Runtime;
 using Membership.Engine.Wire;
+using Membership.Provider.Control;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
@@ -51,6 +52,8 @@ internal sealed class RegroupMembershipOptionsValidator(IServiceProvider provide
             failures.Add("OnHalt is Callback but HaltCallback is not set: set it in code, or use StopHost or FailFast.");
         if (options.LeaveTimeout < TimeSpan.Zero || options.LeaveTimeout > TimeSpan.FromMinutes(10))
             failures.Add(Text($"LeaveTimeout is {options.LeaveTimeout}: use 0 (do not leave cleanly) to 10 minutes."));
+        if (options.ControlSocket.Path is { } socket && (string.IsNullOrWhiteSpace(socket) || (!OperatingSystem.IsWindows() && (!Path.IsPathFullyQualified(socket) || System.Text.Encoding.UTF8.GetByteCount(socket) > ControlAddress.LongestPath))))
+            failures.Add(Text($"ControlSocket.Path is '{socket}': use a full path of at most {ControlAddress.LongestPath} bytes, or leave it out for {ControlAddress.FileName} in StoreDirectory."));
         if (options.MasterStopTime is { } stop && (stop <= TimeSpan.Zero || stop > options.EffectiveTiming.LossPeriod / 2))
             failures.Add(Text($"MasterStopTime is {stop}: use more than zero and at most half of L = R*S*T ({options.EffectiveTiming.LossPeriod}), or leave it out for L/8."));
     }

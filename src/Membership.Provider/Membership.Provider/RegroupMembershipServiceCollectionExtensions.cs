@@ -1,6 +1,7 @@
 // The one line in a host's set-up.
 using Membership.Engine.Arbitration;
 using Membership.Provider;
+using Membership.Provider.Control;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -82,6 +83,8 @@ public static class RegroupMembershipServiceCollectionExtensions
             provider.GetRequiredService<ProcessEnd>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<MembershipHostedService>>()));
+        services.AddSingleton<IHostedService>(provider => new ControlServer(
+            provider.GetRequiredKeyedService<ClusterMembership>(key), provider.GetRequiredService<ILogger<ControlServer>>()));
         return builder;
     }
 }
