@@ -142,7 +142,7 @@ internal sealed class MembershipPageEndpoints : IDisposable
             ?? throw new InvalidOperationException($"There is no authorization policy '{name}': define it in AddAuthorization, or name another ActionPolicy.");
         IPolicyEvaluator evaluator = context.RequestServices.GetRequiredService<IPolicyEvaluator>();
         var authentication = await evaluator.AuthenticateAsync(policy, context).ConfigureAwait(false);
-        return (await evaluator.AuthorizeAsync(policy, authentication, context, resource: null).ConfigureAwait(false)).Succeeded;
+        return (await evaluator.AuthorizeAsync(policy, authentication, context, resource: context).ConfigureAwait(false)).Succeeded;
     }
 
     private static async Task<ControlRequest?> OrderAsync(HttpContext context)
