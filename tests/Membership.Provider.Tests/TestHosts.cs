@@ -26,6 +26,8 @@ internal sealed class TestHosts : IAsyncDisposable
 
     public string Endpoint(int node) => $"127.0.0.1:{_ports[node - 1]}";
 
+    public string Store(int node) => Path.Combine(_directory, $"node{node}");
+
     public IClusterMembership Membership(int node) => _hosts[node].Services.GetRequiredService<IClusterMembership>();
 
     public static CancellationToken Deadline => CancellationTokenSource.CreateLinkedTokenSource(

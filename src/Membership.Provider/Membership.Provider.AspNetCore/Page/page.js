@@ -5,7 +5,8 @@
   const stages = ['Activate', 'Close', 'Prune', 'CleanUp1', 'CleanUp2', 'Stabilised'];
   const stageNames = { Activate: 'Activate', Close: 'Close', Prune: 'Prune', CleanUp1: 'Clean up 1', CleanUp2: 'Clean up 2', Stabilised: 'Stabilised' };
   const roleNames = { Master: 'Master', ViceMaster: 'Vice-master', In: 'Member', Out: 'Out' };
-  const causes = { Silence: 'Silence', TripwireLost: 'Connection closed', LeaseLapsed: 'Lease lapsed', PeerActivated: 'Told by a peer', Contradiction: 'Contradiction', LateNode: 'Late node', Leave: 'Leave', Eject: 'Eject', Forced: 'Forced', Restarted: 'Node restarted', JoinAborted: 'Join aborted', Forming: 'Forming', ViewChange: 'Join or role' };
+  const causes = { Silence: 'Silence', TripwireLost: 'Tripwire', LeaseLapsed: 'Lease lapsed', PeerActivated: 'Told by a peer', Contradiction: 'Contradiction', LateNode: 'Late node', Leave: 'Leave', Eject: 'Eject', Forced: 'Forced', Restarted: 'Restart', JoinAborted: 'Join aborted', Forming: 'Forming', ViewChange: 'Join or role' };
+  const policies = { NodeMajority: 'node majority', NodeAndWitnessMajority: 'nodes + witness', WitnessOnly: 'witness only', TwoNodeWitness: 'two-node witness' };
   let snapshot = null, lines = [], lastContact = 0, may = null;
 
   const h = (tag, props = {}, ...children) => {
@@ -59,7 +60,7 @@
     put($('f-epoch'), view ? String(view.epoch) : 'none');
     put($('f-epoch-sub'), view ? 'view ' + view.id : 'not a member');
     put($('f-members'), (view ? view.members.length : 0) + ' of ' + s.nodes.length);
-    put($('f-members-sub'), view ? view.votes + (view.votes === 1 ? ' vote' : ' votes') + ', ' + view.policy : '');
+    put($('f-members-sub'), view ? view.votes + (view.votes === 1 ? ' vote' : ' votes') + ', ' + (policies[view.policy] ?? view.policy) : '');
     put($('f-master'), view && view.master ? 'node ' + view.master : 'none');
     put($('f-master-sub'), view && view.viceMaster ? 'vice-master: node ' + view.viceMaster : 'no vice-master');
     put($('f-lease'), s.lease.state === 'valid' ? s.lease.remainingMs === undefined ? 'no end' : ms(s.lease.remainingMs) : s.lease.state);

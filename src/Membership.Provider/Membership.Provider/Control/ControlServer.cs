@@ -14,6 +14,7 @@ namespace Membership.Provider.Control;
 internal sealed class ControlServer(ClusterMembership membership, ILogger<ControlServer> logger) : BackgroundService
 {
     private const int MostConnections = 16;
+    private const int Backlog = 128;
     private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan WriteLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan PauseAfterTrouble = TimeSpan.FromSeconds(1);
@@ -97,7 +98,7 @@ internal sealed class ControlServer(ClusterMembership membership, ILogger<Contro
             socket.Bind(new UnixDomainSocketEndPoint(_path));
             if (!OperatingSystem.IsWindows())
                 File.SetUnixFileMode(_path, UnixFileMode.UserRead | UnixFileMode.UserWrite | (_options.GroupAccess ? UnixFileMode.GroupRead | UnixFileMode.GroupWrite : 0));
-            socket.Listen(MostConnections);
+            socket.Listen(Backlog);
             return socket;
         }
         catch

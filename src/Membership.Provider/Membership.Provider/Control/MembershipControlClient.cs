@@ -40,6 +40,7 @@ public sealed class MembershipControlClient : IAsyncDisposable
         {
             throw new IOException(refused.SocketErrorCode switch
             {
+                SocketError.WouldBlock => $"Too many are asking the control socket {path} at the same time: try again.",
                 SocketError.AccessDenied => $"The control socket {path} is not open to this user: be the user the node runs as, or root.",
                 SocketError.ConnectionRefused => $"Nobody serves the control socket {path}: the node is not running.",
                 _ => File.Exists(path) ? $"The control socket {path} cannot be used: {refused.Message}." : $"There is no control socket {path}: the node is not running, has its store elsewhere, or serves none (ControlSocket.Enabled).",
