@@ -7,7 +7,7 @@ namespace Membership.Arbiters.Scsi.Transports;
 /// <summary>Trouble with the way to the unit, or an answer that makes no sense; the message is for people.</summary>
 internal class ScsiException(string message) : Exception(message);
 
-/// <summary>No answer in time: the command may have taken effect, or may still do so until the transport is connected again.</summary>
+/// <summary>No answer in time: the command may have taken effect, or may still do so.</summary>
 internal sealed class ScsiTimeoutException(string message) : ScsiException(message);
 
 /// <summary>A way to one logical unit, always as the same I_T nexus. Not for use by two threads at a time.</summary>
@@ -18,7 +18,7 @@ internal interface IScsiTransport : IDisposable
 
     bool IsConnected { get; }
 
-    /// <summary>Connects. When it returns, no command sent before over this nexus can take effect any more.</summary>
+    /// <summary>Connects, as the same nexus. A command sent before may still take effect, unless its session has lost the reservation.</summary>
     /// <exception cref="ScsiException">It cannot be reached; says why.</exception>
     void Connect(TimeSpan limit);
 

@@ -1,6 +1,6 @@
 // An iSCSI session of this process' own, through libiscsi's asynchronous calls and our own poll loop, so that every
-// call has a deadline in milliseconds. The initiator name and the ISID are constant: logging in again makes the target
-// end the old session and all its commands first (RFC 7143, session reinstatement), so nothing of it comes late.
+// call has a deadline in milliseconds. The initiator name and the ISID are constant: logging in again makes a target that
+// follows RFC 7143 end the old session and its commands first. tgtd does not; there the reservation shuts them out.
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Membership.Arbiters.Scsi.Commands;
