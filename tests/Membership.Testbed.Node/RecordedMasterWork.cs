@@ -17,13 +17,11 @@ internal sealed class RecordedMasterWork(IConfiguration configuration, IClusterM
     protected override async Task ExecuteAsMasterAsync(MasterLease lease, CancellationToken stoppingToken)
     {
         long lastRun = 0, servingEpoch = 0;
-        bool paused = false;
         EventLines.Print(membership.Self.Value, $"master-work-starts e={lease.Epoch}");
         while (!stoppingToken.IsCancellationRequested)
         {
-            // Work is not cancelled by a hold, it is told to wait: until the lease is valid again it does nothing.
-            paused = !lease.IsValid && (paused || lease.IsHeld);
-            if (!paused) Run(lease, ref lastRun);
+            // A hold does not pause it; a hold that outlasts the lease has it cancelled in time.
+            Run(lease, ref lastRun);
             Serve(lease, ref servingEpoch);
             await Task.Delay(Pause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

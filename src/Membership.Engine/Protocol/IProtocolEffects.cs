@@ -57,7 +57,11 @@ internal readonly record struct CallbackRequest(long Id, CallbackKind Kind, Node
 /// <param name="Epoch">The epoch it belongs to; None = no lease.</param>
 /// <param name="ValidUntil">Valid while now is below this (MinValue while held or lost).</param>
 /// <param name="Held">A regroup or join holds it; it may come back in a new epoch.</param>
-internal readonly record struct LeaseState(Epoch Epoch, MonotonicTime ValidUntil, bool Held);
+/// <param name="HeldUntil">
+/// While held: until when nobody can serve in this node's place, for a quorum that still acknowledges it waits that long before it goes on
+/// without it. Work that is not done under the lease alone must have stopped by then. MinValue when nothing is known.
+/// </param>
+internal readonly record struct LeaseState(Epoch Epoch, MonotonicTime ValidUntil, bool Held, MonotonicTime HeldUntil);
 
 internal enum ArbitrationOutcome
 {

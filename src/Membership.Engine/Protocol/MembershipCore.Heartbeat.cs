@@ -274,6 +274,8 @@ internal sealed partial class MembershipCore
         if (header.InForce.Epoch > InForceId.Epoch)
         {
             if (ProveInForce(header.InForce)) return DropReason.None;
+            // The incident that this restarted life votes in is over: it would only keep this node from being let in.
+            if (_voting && header.InForce.Epoch > _activation.Epoch) StopVoting();
             if (!IsMember) return DropReason.None;
             if (Phase == NodePhase.Leaving && _stage >= RegroupStage.Prune) return DropReason.None;
             if (_now - peer.LastNudgeAt >= RetryAfter)

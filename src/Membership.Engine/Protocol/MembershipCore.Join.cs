@@ -393,7 +393,8 @@ internal sealed partial class MembershipCore
         bool stale = join.View is null && _now - join.Since > 4 * _timing.LossPeriod;
         if (lost || stale || _now - join.Since > _options.JoinTimeout)
         {
-            Log(joiner is null ? "role change abandoned" : $"join of {joiner.Node} abandoned");
+            Log(joiner is null ? $"role change abandoned: prepared by {join.Prepared} of {join.Current.Nodes}"
+                : $"join of {joiner.Node} abandoned{(lost ? ", it fell silent or restarted" : "")}: ready {join.Ready}, prepared {join.Prepared}");
             if (join.View is not null) StartRegroup(RegroupCause.JoinAborted);
             else AbandonJoin();
             return;
@@ -465,7 +466,7 @@ internal sealed partial class MembershipCore
         _stage = RegroupStage.None;
         if (Phase == NodePhase.Member)
         {
-            Publish(new LeaseState(view.Epoch, MonotonicTime.MinValue, Held: true));
+            PublishHeld(view);
             _graceUntil = grace;
             _leaseOpen = true;
             _awaitJoinInstall = true;

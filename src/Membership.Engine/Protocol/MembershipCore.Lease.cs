@@ -28,7 +28,7 @@ internal sealed partial class MembershipCore
             : _now >= _graceUntil;
         if (!lapsed) return;
         _lapsed = true;
-        Publish(new LeaseState(_inForce.Epoch, MonotonicTime.MinValue, Held: true));
+        PublishHeld(_inForce);
         Log("lease ran out");
         if (Defect(PlantedDefects.LapsedLeaseRevives)) _lapsed = false;
         else StartRegroup(RegroupCause.LeaseLapsed);
@@ -52,13 +52,13 @@ internal sealed partial class MembershipCore
             // A join holds the lease for as long as it would have lasted; it does not come back in this epoch.
             _graceUntil = _state.Pending.IsEmpty ? _now : MonotonicTime.Min(Lease.ValidUntil, _now + _timing.LossPeriod);
             _lapsed = true;
-            Publish(new LeaseState(view.Epoch, MonotonicTime.MinValue, Held: true));
+            PublishHeld(view);
             CheckLapse();
             return;
         }
         if (until == Lease.ValidUntil && Lease.Epoch == view.Epoch) return;
         _graceUntil = MonotonicTime.MaxValue;
-        Publish(new LeaseState(view.Epoch, until, Held: false));
+        Publish(new LeaseState(view.Epoch, until, Held: false, MonotonicTime.MinValue));
     }
 
     private void Publish(LeaseState lease)
@@ -73,7 +73,21 @@ internal sealed partial class MembershipCore
     {
         _leaseOpen = false;
         _graceUntil = MonotonicTime.MaxValue;
-        Publish(new LeaseState(InForceId.Epoch, MonotonicTime.MinValue, Held: IsMember));
+        if (_inForce is { } view) PublishHeld(view);
+        else LoseLease();
+    }
+
+    /// <summary>
+    /// Held, and for how long it is this node's place all the same: acknowledgements go on in a regroup until a decision leaves this node out,
+    /// and whoever goes on without it waits for them as for any lease.
+    /// </summary>
+    private void PublishHeld(ClusterView view)
+        => Publish(new LeaseState(view.Epoch, MonotonicTime.MinValue, Held: true, ComputeLease(view)));
+
+    /// <summary>On every tick of a hold.</summary>
+    private void ExtendHold()
+    {
+        if (Lease.Held && Phase == NodePhase.Member && _inForce is { } view && Lease.Epoch == view.Epoch) PublishHeld(view);
     }
 
     private void LoseLease()

@@ -255,6 +255,7 @@ internal sealed partial class MembershipCore
         _newAcknowledgements = 0;
         if (Phase == NodePhase.Halted) return;
         CheckSilence();
+        ExtendHold();
         if (Phase is NodePhase.Starting or NodePhase.Joining) OnStartingTick();
         if (Phase is NodePhase.Member or NodePhase.Leaving) OnMemberTick();
         if (InRegroup) OnRegroupTick();

@@ -13,6 +13,7 @@ public sealed partial class MembershipLease
     private readonly MonotonicClock _clock;
     private readonly CancellationTokenSource _lost;
     private long _validUntil = MonotonicTime.MinValue.Ticks;
+    private long _heldUntil = MonotonicTime.MinValue.Ticks;
     private volatile bool _held;
     private bool _wasValid;
     private bool _over;
@@ -33,6 +34,22 @@ public sealed partial class MembershipLease
 
     /// <summary>A regroup or join holds it: not valid, not lost. Serving may go on, in a new epoch, with <see cref="MembershipNode.Lease"/>.</summary>
     public bool IsHeld => _held && !IsValid;
+
+    /// <summary>
+    /// While it is held: for how long, at least, nobody else can serve in this node's place. It grows while a quorum still acknowledges this
+    /// node, so in a regroup that it survives it hardly ever ends; cut off from the others it ends when the lease would have. Zero when nothing
+    /// holds it, and for the round trip after a new epoch began.
+    /// </summary>
+    /// <remarks>Guarded work just waits. Work that cannot wait, such as a running task, goes on through a hold and must have stopped before this is zero.</remarks>
+    public TimeSpan HeldRemaining
+    {
+        get
+        {
+            if (!IsHeld) return TimeSpan.Zero;
+            long left = Volatile.Read(ref _heldUntil) - _clock.Now.Ticks;
+            return left > 0 ? new TimeSpan(left) : TimeSpan.Zero;
+        }
+    }
 
     /// <summary>The time left unless it is renewed; zero when it is not valid, <see cref="TimeSpan.MaxValue"/> while this node is the only voter.</summary>
     public TimeSpan Remaining
@@ -65,6 +82,7 @@ public sealed partial class MembershipLease
         MonotonicTime until = new(Volatile.Read(ref _validUntil));
         bool lapsed = _wasValid && !_held && _clock.Now >= until;
         _held = state.Held || state.ValidUntil == MonotonicTime.MinValue;
+        Volatile.Write(ref _heldUntil, state.HeldUntil.Ticks);
         if (lapsed || state.ValidUntil == MonotonicTime.MinValue)
         {
             Volatile.Write(ref _validUntil, MonotonicTime.MinValue.Ticks);

@@ -118,6 +118,9 @@ internal sealed class MasterServiceRunner<T> : BackgroundService
         if (term.IsLeaseLost) return ("the lease was lost", term.StopReason is null ? _stopTime : TimeSpan.Zero);
         MembershipLease lease = term.Lease.Current;
         if (lease.IsValid && lease.Remaining < _stopTime) return ("the lease is about to run out", TimeSpan.MaxValue);
+        // A hold alone is no reason: the regroup may well leave this node the master. But where it would last longer than the lease it
+        // holds, the others may go on without this node, and the work has stopped by then.
+        if (term.HoldOutlasts(_membership.Lease, _stopTime) is { } left) return ("the hold outlasts the lease", left);
         return stopping ? ("the host stops", TimeSpan.MaxValue) : null;
     }
 }

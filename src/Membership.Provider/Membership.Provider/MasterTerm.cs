@@ -1,4 +1,5 @@
 // One term of master-only work: the running task, the lease it works under, and why and until when it must stop.
+using Membership.Engine;
 using Membership.Engine.Runtime;
 
 namespace Membership.Provider;
@@ -11,6 +12,7 @@ internal sealed class MasterTerm : IDisposable
     private CancellationTokenRegistration _lost;
     private TimeSpan _deadline = TimeSpan.MaxValue;
     private volatile bool _isLeaseLost;
+    private Epoch _heldEpoch;
 
     public MasterTerm(MasterBackgroundService work, MembershipLease lease, TimeProvider time)
     {
@@ -54,6 +56,17 @@ internal sealed class MasterTerm : IDisposable
         StopReason = reason;
         _stop.Cancel();
         return true;
+    }
+
+    /// <summary>The time left when the work must stop because the hold will last longer than the lease it holds; null while it need not.</summary>
+    /// <remarks>In a new epoch nothing is known before the first acknowledgements: the first look at it is not the last word.</remarks>
+    public TimeSpan? HoldOutlasts(MembershipLease lease, TimeSpan stopTime)
+    {
+        bool looked = _heldEpoch == lease.Epoch;
+        TimeSpan left = lease.HeldRemaining;
+        bool held = lease.IsHeld;
+        _heldEpoch = held ? lease.Epoch : Epoch.None;
+        return held && left < stopTime && (looked || left > TimeSpan.Zero) ? left : null;
     }
 
     public void Dispose()

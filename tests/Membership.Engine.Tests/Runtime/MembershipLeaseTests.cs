@@ -128,7 +128,7 @@ public sealed class MembershipLeaseTests
     [Fact]
     public void A_sole_voters_lease_has_no_end()
     {
-        _publisher.Publish(new LeaseState(new Epoch(1), MonotonicTime.MaxValue, Held: false));
+        _publisher.Publish(new LeaseState(new Epoch(1), MonotonicTime.MaxValue, Held: false, MonotonicTime.MinValue));
         _time.Advance(TimeSpan.FromDays(1000));
         Assert.True(_publisher.Current.IsValid);
         Assert.Equal(TimeSpan.MaxValue, _publisher.Current.Remaining);
@@ -138,7 +138,7 @@ public sealed class MembershipLeaseTests
     public void Checking_a_lease_allocates_nothing()
     {
         var publisher = new LeasePublisher(MonotonicClock.System);
-        publisher.Publish(new LeaseState(new Epoch(1), MonotonicClock.System.Now + TimeSpan.FromHours(1), Held: false));
+        publisher.Publish(new LeaseState(new Epoch(1), MonotonicClock.System.Now + TimeSpan.FromHours(1), Held: false, MonotonicTime.MinValue));
         MembershipLease lease = publisher.Current;
         bool valid = lease.IsValid;
         Assert.Equal(0, Allocation.LeastOf(() =>
@@ -224,9 +224,25 @@ public sealed class MembershipLeaseTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await cancelled);
     }
 
-    private void Valid(long epoch, TimeSpan length) => _publisher.Publish(new LeaseState(new Epoch(epoch), _clock.Now + length, Held: false));
+    [Fact]
+    public void While_held_it_says_how_long_nobody_can_serve_in_this_nodes_place_and_otherwise_nothing()
+    {
+        Valid(1, TimeSpan.FromSeconds(1));
+        Assert.Equal(TimeSpan.Zero, _publisher.Current.HeldRemaining);
+        _heldUntil = _clock.Now + TimeSpan.FromSeconds(2);
+        Hold(1);
+        Assert.InRange(_publisher.Current.HeldRemaining, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(2));
+        Hold(2);
+        Assert.InRange(_publisher.Current.HeldRemaining, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(2));
+        Valid(2, TimeSpan.FromSeconds(1));
+        Assert.Equal(TimeSpan.Zero, _publisher.Current.HeldRemaining);
+    }
 
-    private void Hold(long epoch) => _publisher.Publish(new LeaseState(new Epoch(epoch), MonotonicTime.MinValue, Held: true));
+    private void Valid(long epoch, TimeSpan length) => _publisher.Publish(new LeaseState(new Epoch(epoch), _clock.Now + length, Held: false, MonotonicTime.MinValue));
+
+    private MonotonicTime _heldUntil = MonotonicTime.MinValue;
+
+    private void Hold(long epoch) => _publisher.Publish(new LeaseState(new Epoch(epoch), MonotonicTime.MinValue, Held: true, _heldUntil));
 
     private static async Task Fired(MembershipLease lease)
     {

@@ -25,7 +25,9 @@ internal sealed class ExclusivityChecker(ClusterWorld world)
     public void LeasePublished(SimProcess process, in LeaseState lease)
     {
         ref HeldLease held = ref _leases[process.Number];
-        if (lease.Held || lease.ValidUntil <= process.LocalNow)
+        // What a held node may still run is judged like a lease.
+        MonotonicTime until = lease.Held ? lease.HeldUntil : lease.ValidUntil;
+        if (until <= process.LocalNow)
         {
             if (held.Holder == process) held = default;
             return;
@@ -37,7 +39,7 @@ internal sealed class ExclusivityChecker(ClusterWorld world)
             held.Epoch = lease.Epoch;
             held.Incarnation = process.Incarnation;
         }
-        held.EndsAt = process.Node.Clock.FirstInstantAt(lease.ValidUntil);
+        held.EndsAt = process.Node.Clock.FirstInstantAt(until);
         for (int i = _inForce.Count - 1; i >= 0; i--)
         {
             ClusterView view = _inForce[i];

@@ -221,7 +221,7 @@ internal sealed partial class SimProcess : IProtocolEffects
     void IProtocolEffects.Journal(string line) => _world.Trace.Line(_world.Now, Number, "  . " + line);
 
     /// <summary>What the host's lease object shows; a frozen process keeps showing it.</summary>
-    public LeaseState PublishedLease { get; private set; } = new(Epoch.None, MonotonicTime.MinValue, false);
+    public LeaseState PublishedLease { get; private set; } = new(Epoch.None, MonotonicTime.MinValue, false, MonotonicTime.MinValue);
 
     private (DropReason Reason, NodeId From) _lastDrop;
     private long _handOverId;
