@@ -159,6 +159,8 @@ internal sealed partial class MembershipCore
         if (_lingering is { } last && header.InForce == last.Id) NoteFarewell(peer);
         TakeAcknowledgement(in header, path, peer);
         if (body is PoisonMessage poison) return OnPoison(peer, poison);
+        // Whoever answers it may be of any epoch.
+        if (body is PoisonAcknowledgedMessage acknowledged) return OnPoisonAcknowledged(peer, acknowledged);
 
         if (header.InForce.Epoch != InForceId.Epoch && header.InForce != ViewId.None && Phase != NodePhase.Joining)
         {
@@ -323,7 +325,6 @@ internal sealed partial class MembershipCore
             case StateAskMessage ask: return OnStateAsk(in header, peer, ask);
             case StateOfferMessage offer: return OnStateOffer(in header, peer, offer);
             case RoleChangeMessage change: return OnRoleChange(in header, peer, change);
-            case PoisonAcknowledgedMessage acknowledged: return OnPoisonAcknowledged(peer, acknowledged);
             default: return DropReason.UnexpectedKind;
         }
     }

@@ -61,13 +61,16 @@ internal sealed partial class MembershipCore
         _nextFrameAt = view.Master == _self && Phase != NodePhase.Leaving ? _now + _options.MembershipFrameInterval : MonotonicTime.MaxValue;
     }
 
-    /// <summary>Every message of the master under this view is a frame; a frame of its own goes only to whom nothing was sent lately.</summary>
+    /// <summary>
+    /// Every message of the master under this view is a frame; a frame of its own goes only to whom nothing was sent lately, and to
+    /// whoever is configured and no member: two clusters that were formed apart must find out when they meet.
+    /// </summary>
     private void SendFrames()
     {
         if (_now < _nextFrameAt) return;
         _nextFrameAt = _now + _options.MembershipFrameInterval;
-        foreach (ClusterMember member in _inForce!.Members)
-            if (Find(member.Node) is { } peer && _now - peer.LastSentAt >= _options.MembershipFrameInterval / 2) Send(peer, null);
+        foreach (Peer peer in _peerList)
+            if (_now - peer.LastSentAt >= _options.MembershipFrameInterval / 2) Send(peer, null);
     }
 
     private void TakeFrame(in MessageHeader header, Peer peer)

@@ -109,6 +109,25 @@ public sealed class RoleChangeTests
     }
 
     [Fact]
+    public void Two_clusters_that_were_formed_apart_meet_say_so_and_the_lower_epoch_halts()
+    {
+        var cluster = new SteppedCluster(4);
+        foreach (int number in new[] { 1, 2, 3 }) cluster[number].Start();
+        cluster.UntilInstalled(1, 2, 3);
+        foreach (int number in new[] { 1, 2, 3 }) cluster.Cut(number, 4);
+        cluster[4].Ask(static (core, id, now) => core.Start(id, forceForm: true, now));
+        cluster.UntilInstalled(4);
+        cluster.Run(20);
+        Assert.All(cluster.Nodes.Values, static node => Assert.DoesNotContain(Invalid, node.Told));
+
+        cluster.Heal();
+        cluster.Until(() => new[] { 1, 2, 3 }.All(number => cluster[number].Halted == HaltCode.Poisoned));
+        Assert.Contains(new[] { 1, 2, 3 }, number => cluster[number].Told.Contains(Invalid));
+        cluster.Until(() => cluster[4].Told.Contains(Invalid), seconds: 2);
+        Assert.Equal(HaltCode.None, cluster[4].Halted);
+    }
+
+    [Fact]
     public void A_late_message_of_a_master_just_replaced_is_no_second_master()
     {
         SteppedCluster cluster = SteppedCluster.Formed(3);

@@ -70,7 +70,7 @@ public sealed class TableTests
     [Fact]
     public async Task More_callers_than_there_is_room_for_wait_and_all_are_answered()
     {
-        await using var cluster = new LocalCluster(2);
+        await using var cluster = new LocalCluster(3);
         await cluster.FormAsync();
         TableUpdateResult[] results = await Task.WhenAll(Enumerable.Range(0, 3 * TableLimits.MaxWaiting).Select(i => PutAsync(cluster.Nodes[0], "k" + (i % 100), "v")));
         Assert.All(results, static result => Assert.True(result.IsApplied));
@@ -80,7 +80,7 @@ public sealed class TableTests
     [Fact]
     public async Task A_watcher_gets_the_table_as_it_is_and_then_each_change_the_latest_first()
     {
-        await using var cluster = new LocalCluster(2);
+        await using var cluster = new LocalCluster(3);
         await cluster.FormAsync();
         await PutAsync(cluster.Nodes[0], "a", "1");
         await using IAsyncEnumerator<TableSnapshot> watch = cluster.Nodes[1].WatchTableAsync("t", Cancel).GetAsyncEnumerator(Cancel);

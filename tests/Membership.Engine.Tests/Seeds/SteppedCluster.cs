@@ -60,6 +60,9 @@ internal sealed class SteppedCluster
         _cuts.Add((right, left));
     }
 
+    /// <summary>Every cut pair can talk again.</summary>
+    public void Heal() => _cuts.Clear();
+
     /// <summary>A dead process: its tripwires fall.</summary>
     public void Kill(int number)
     {
