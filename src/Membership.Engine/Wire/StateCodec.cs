@@ -166,7 +166,7 @@ internal static class StateCodec
         for (int i = 0; i < etags.Length; i++) etags[i] = reader.I64();
         string? key = reader.Bool() ? reader.Text() : null;
         var writes = new RowWrite[reader.Count(MinWriteBytes)];
-        for (int i = 0; i < writes.Length && !reader.Failed; i++) writes[i] = new RowWrite(reader.Text(), reader.Bool() ? new ReadOnlyMemory<byte>(reader.Blob()) : null, reader.I64());
+        for (int i = 0; i < writes.Length && !reader.Failed; i++) writes[i] = new RowWrite(reader.Text(), reader.Bool() ? new ReadOnlyMemory<byte>(reader.Blob()) : (ReadOnlyMemory<byte>?)null, reader.I64());
         bool clear = reader.Bool();
         if (outcome > (byte)TableUpdateOutcome.Full) reader.Fail();
         return new JudgedUpdate(table, new TableUpdateVerdict((TableUpdateOutcome)outcome, version, step, ImmutableArray.Create(etags), key), ImmutableArray.Create(writes), clear);

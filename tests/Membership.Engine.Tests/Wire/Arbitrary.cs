@@ -114,7 +114,7 @@ internal static class Arbitrary
         from outcome in Gen.Choose(0, 5) from version in Number from etag in Signed from key in Key from blocked in Flag from value in Value from deleted in Flag from clear in Flag
         from size in Gen.Choose(0, 4)
         let judged = new JudgedUpdate(
-            "t", new TableUpdateVerdict((TableUpdateOutcome)outcome, version, sequence, [etag], blocked ? key : null), [new RowWrite(key, deleted ? null : new ReadOnlyMemory<byte>(value), etag)], clear)
+            "t", new TableUpdateVerdict((TableUpdateOutcome)outcome, version, sequence, [etag], blocked ? key : null), [new RowWrite(key, deleted ? (ReadOnlyMemory<byte>?)null : new ReadOnlyMemory<byte>(value), etag)], clear)
         select new LogEntry(sequence, epoch, [.. Enumerable.Repeat(new JudgedBatch(origin, life, number, [judged, judged]), size)]);
 
     private static Gen<ClusterState> State =>
