@@ -12,14 +12,15 @@ internal sealed class DemoCluster : IAsyncDisposable
     private readonly string _program;
     private readonly string _configuration;
 
-    public DemoCluster(int size, string directory, string program, bool crashEvidence)
+    public DemoCluster(int size, string directory, string program, bool crashEvidence, bool web = false)
     {
         Size = size;
         _directory = directory;
         _program = program;
         _configuration = Path.Combine(directory, "cluster.json");
         ResourceFile = Path.Combine(directory, "served.log");
-        int[] ports = FreePorts.Find(size);
+        int[] ports = FreePorts.Find(size * 2);
+        Pages = web ? [.. ports[size..].Select(static port => $"http://127.0.0.1:{port}/membership")] : [];
         File.WriteAllText(_configuration, JsonSerializer.Serialize(new
         {
             RegroupMembership = new
@@ -34,10 +35,14 @@ internal sealed class DemoCluster : IAsyncDisposable
                 Nodes = Enumerable.Range(1, size).Select(n => new { Number = n, Endpoints = new[] { $"127.0.0.1:{ports[n - 1]}" } }),
             },
             Resource = new { File = ResourceFile },
+            Web = new { Ports = ports[size..], Actions = true },
         }));
     }
 
     public int Size { get; }
+
+    /// <summary>With --web: where the live page of each node is.</summary>
+    public IReadOnlyList<string> Pages { get; }
 
     /// <summary>Where every use of the shared resource was recorded.</summary>
     public string ResourceFile { get; }

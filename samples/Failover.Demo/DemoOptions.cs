@@ -11,14 +11,14 @@ internal enum Faults
     Stop = 2,
 }
 
-internal sealed record DemoOptions(int Nodes, bool Keep, Faults Faults, bool CrashEvidence, string NodeProgram)
+internal sealed record DemoOptions(int Nodes, bool Keep, Faults Faults, bool CrashEvidence, string NodeProgram, bool Web)
 {
-    public const string Usage = "usage: ./demo [--nodes N] [--fault kill|stop] [--keep] [--crash-evidence]\n   N: 3..16, default 3\n   --keep: leave the cluster running until Ctrl-C\n   --crash-evidence: trust a refused connection as proof of a crash, so that a kill need not wait for the lease";
+    public const string Usage = "usage: ./demo [--nodes N] [--fault kill|stop] [--keep] [--web] [--crash-evidence]\n   N: 3..16, default 3\n   --keep: leave the cluster running until Ctrl-C\n   --web: show the live page and leave the cluster running; faults only with --fault\n   --crash-evidence: trust a refused connection as proof of a crash, so that a kill need not wait for the lease";
 
     public static DemoOptions? Parse(string[] args, out string? problem)
     {
         int nodes = 3;
-        bool keep = false, crashEvidence = false;
+        bool keep = false, crashEvidence = false, web = false, faultsNamed = false;
         Faults faults = Faults.Kill | Faults.Stop;
         string program = Path.Combine(AppContext.BaseDirectory, "Failover");
         problem = null;
@@ -34,6 +34,7 @@ internal sealed record DemoOptions(int Nodes, bool Keep, Faults Faults, bool Cra
                     break;
                 case "--fault":
                     i++;
+                    faultsNamed = true;
                     faults = value switch { "kill" => Faults.Kill, "stop" => Faults.Stop, _ => Faults.None };
                     if (faults == Faults.None) problem = $"demo: --fault is '{value}': use kill or stop, or leave it out for both\n{Usage}";
                     break;
@@ -47,11 +48,14 @@ internal sealed record DemoOptions(int Nodes, bool Keep, Faults Faults, bool Cra
                 case "--keep":
                     keep = true;
                     break;
+                case "--web":
+                    keep = web = true;
+                    break;
                 default:
                     problem = $"demo: unknown argument '{args[i]}'\n{Usage}";
                     break;
             }
         }
-        return problem is null ? new DemoOptions(nodes, keep, faults, crashEvidence, program) : null;
+        return problem is null ? new DemoOptions(nodes, keep, web && !faultsNamed ? Faults.None : faults, crashEvidence, program, web) : null;
     }
 }

@@ -24,7 +24,8 @@ string directory = Directory.CreateTempSubdirectory("regroup-demo-").FullName;
 var clock = new DemoClock();
 try
 {
-    await using var cluster = new DemoCluster(options.Nodes, directory, options.NodeProgram, options.CrashEvidence);
+    await using var cluster = new DemoCluster(options.Nodes, directory, options.NodeProgram, options.CrashEvidence, options.Web);
+    for (int node = 1; node <= cluster.Pages.Count; node++) clock.Say($"live page of node {node}: {cluster.Pages[node - 1]}");
     using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
     limit.CancelAfter(TimeSpan.FromSeconds(55));
     DemoResult result = await new Story(cluster, clock, options.CrashEvidence).TellAsync(options.Faults, options.Keep, limit.Token);
