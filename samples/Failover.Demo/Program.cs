@@ -32,7 +32,7 @@ try
     if (options.Keep)
     {
         clock.Say($"keeping {options.Nodes} nodes running, files in {directory}; Ctrl-C ends them");
-        Console.WriteLine(result);
+        Console.WriteLine(options.Faults == Faults.None ? "demo: running, no fault was made" : result.ToString());
         await Task.Delay(Timeout.Infinite, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await cluster.DisposeAsync();
         Directory.Delete(directory, recursive: true);
