@@ -179,6 +179,13 @@ internal sealed partial class MembershipCore
         if (_join is { View: not null } or { WaitsForState: true } || _waitingRoleChange is not null) return;
         ClusterView view = _inForce!;
         if (view.Coordinator != _self || HoldsNewerPending(view.Epoch)) return;
+        List<UpdateBatch> batches = TakeIncoming(view);
+        if (batches.Count > 0) Propose(_table.Judge(view.Epoch, batches));
+        else MakeEntry();
+    }
+
+    private List<UpdateBatch> TakeIncoming(ClusterView view)
+    {
         var batches = new List<UpdateBatch>();
         int size = 0;
         foreach (UpdateBatch batch in _incoming.Values)
@@ -189,8 +196,7 @@ internal sealed partial class MembershipCore
         }
         foreach (UpdateBatch batch in batches) _incoming.Remove(batch.Origin);
         batches.RemoveAll(batch => !view.Contains(batch.Origin, batch.Life) || _table.Knows(batch.Origin, batch.Life, batch.Number));
-        if (batches.Count > 0) Propose(_table.Judge(view.Epoch, batches));
-        else MakeEntry();
+        return batches;
     }
 
     private void Propose(LogEntry entry)
