@@ -1,0 +1,95 @@
+// The packages as a user gets them: packed, looked into, and consumed from a local folder by a project that knows nothing of this repository.
+using System.Diagnostics;
+using System.IO.Compression;
+using System.Security.Cryptography;
+using Xunit;
+
+namespace Membership.Packages.Tests;
+
+public sealed class PackageTests : IAsyncLifetime
+{
+    private static readonly string[] Packed =
+    [
+        "src/Membership.Engine", "src/Membership.Provider/Membership.Provider", "src/Membership.Provider/Membership.Provider.AspNetCore", "src/Arbiters/Membership.Arbiters.FileShare",
+    ];
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("regroup-packages-").FullName;
+
+    public static string Repository
+    {
+        get
+        {
+            string directory = AppContext.BaseDirectory;
+            while (!File.Exists(Path.Combine(directory, "Membership.Plugins.sln"))) directory = Path.GetDirectoryName(directory) ?? throw new InvalidOperationException("not in the repository");
+            return directory;
+        }
+    }
+
+    private string Feed => Path.Combine(_directory, "feed");
+
+    public async ValueTask InitializeAsync()
+    {
+        foreach (string project in Packed) await DotnetAsync(Repository, "pack", project, "-c", "Release", "--no-build", "-o", Feed, "-v", "q", "-nologo");
+    }
+
+    [Fact]
+    public async Task Packages_have_readme_icon_licence_documentation_and_symbols_and_a_project_outside_can_be_built_and_run_with_them()
+    {
+        string[] packages = Directory.GetFiles(Feed, "*.nupkg");
+        Assert.Equal(Packed.Length, packages.Length);
+        foreach (string package in packages)
+        {
+            Assert.True(File.Exists(Path.ChangeExtension(package, ".snupkg")), $"{package} has no symbols");
+            using ZipArchive content = ZipFile.OpenRead(package);
+            Assert.NotNull(content.GetEntry("README.md"));
+            Assert.NotNull(content.GetEntry("icon.png"));
+            Assert.Contains(content.Entries, static entry => entry.FullName.StartsWith("lib/net10.0/", StringComparison.Ordinal) && entry.Name.EndsWith(".xml", StringComparison.Ordinal));
+            ZipArchiveEntry nuspec = Assert.Single(content.Entries, static entry => entry.Name.EndsWith(".nuspec", StringComparison.Ordinal));
+            using var reader = new StreamReader(nuspec.Open());
+            Assert.Contains("<license type=\"expression\">MIT</license>", await reader.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+            // What is packed is what was built and tested.
+            ZipArchiveEntry assembly = Assert.Single(content.Entries, static entry => entry.FullName.StartsWith("lib/net10.0/", StringComparison.Ordinal) && entry.Name.EndsWith(".dll", StringComparison.Ordinal));
+            string name = Path.GetFileNameWithoutExtension(assembly.Name);
+            using Stream packed = assembly.Open();
+            Assert.Equal(
+                await SHA256.HashDataAsync(File.OpenRead(Path.Combine(Repository, "artifacts", "bin", name, "release", assembly.Name)), TestContext.Current.CancellationToken),
+                await SHA256.HashDataAsync(packed, TestContext.Current.CancellationToken));
+        }
+
+        string consumer = Path.Combine(_directory, "consumer");
+        Directory.CreateDirectory(consumer);
+        foreach (string file in Directory.GetFiles(Path.Combine(Repository, "samples", "PackageConsumer"))) File.Copy(file, Path.Combine(consumer, Path.GetFileName(file)));
+        string cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        // Packages of their own version must not land in the shared cache, where the next build would find them again.
+        await DotnetAsync(
+            consumer, "build", "-c", "Release", "-v", "q", "-nologo", "-p:RestorePackagesPath=" + Path.Combine(_directory, "cache"), "-p:RestoreFallbackFolders=" + cache,
+            "-p:RestoreAdditionalProjectSources=" + Feed, "-p:NuGetAudit=false", "-o", Path.Combine(_directory, "out"));
+        Assert.Contains("Membership.Provider MasterBackgroundService", await DotnetAsync(consumer, Path.Combine(_directory, "out", "PackageConsumer.dll"), "--print"), StringComparison.Ordinal);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Directory.Delete(_directory, recursive: true);
+        return default;
+    }
+
+    private static async Task<string> DotnetAsync(string directory, params string[] arguments)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromMinutes(3));
+        using Process process = Process.Start(new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = directory, RedirectStandardOutput = true, RedirectStandardError = true })
+            ?? throw new InvalidOperationException("dotnet could not be started");
+        Task<string> output = process.StandardOutput.ReadToEndAsync(limit.Token), error = process.StandardError.ReadToEndAsync(limit.Token);
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+            string told = await output + await error;
+            Assert.True(process.ExitCode == 0, $"dotnet {string.Join(' ', arguments)}: exit code {process.ExitCode}\n{told}");
+            return told;
+        }
+        finally
+        {
+            if (!process.HasExited) process.Kill(entireProcessTree: true);
+        }
+    }
+}
