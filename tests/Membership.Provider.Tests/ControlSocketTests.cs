@@ -179,6 +179,26 @@ public sealed class ControlSocketTests
         Assert.Equal(MembershipStatus.Fault, (await one.AskAsync(Ask(ControlVerb.Keys, "accept short"), TestHosts.Deadline)).Status);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    [InlineData(64 * 1024 + 1)]
+    [InlineData(int.MaxValue)]
+    public async Task A_length_that_no_request_has_is_refused_before_any_of_it_is_waited_for(int length)
+    {
+        await using var hosts = new TestHosts(1);
+        await hosts.StartAsync();
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(ControlAddress.Default(hosts.Store(1))), TestHosts.Deadline);
+        var announced = new byte[4];
+        BinaryPrimitives.WriteInt32BigEndian(announced, length);
+        await socket.SendAsync(announced, TestHosts.Deadline);
+        var answer = new byte[4096];
+        int read = await socket.ReceiveAsync(answer, TestHosts.Deadline);
+        Assert.Contains("1 to 65536 are taken", Encoding.UTF8.GetString(answer, 0, read), StringComparison.Ordinal);
+        Assert.Equal(0, await socket.ReceiveAsync(answer, TestHosts.Deadline));
+    }
+
     private static byte[] Framed(string text)
     {
         byte[] content = Encoding.UTF8.GetBytes(text), frame = new byte[4 + content.Length];
