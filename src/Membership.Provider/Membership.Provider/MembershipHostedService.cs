@@ -1,19 +1,34 @@
-// Ties the node's life to the host's: start and leave with it, and end it when the node halts.
+// Ties the node's life to the host's: start and leave with it, and end it when the node halts. A host framework that starts in
+// stages of its own drives it instead (MembershipDriver), and then says what a halt ends.
 using Membership.Engine;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Membership.Provider;
 
+/// <summary>Registered by a host framework that starts and stops the node itself, in stages of its own.</summary>
+/// <param name="Halted">What a halt does when the policy is to stop the host: the framework's own way to end.</param>
+internal sealed record MembershipDriver(Action<MembershipHalt> Halted);
+
+/// <summary>The node's life as one of the host's services, where no framework drives it.</summary>
+internal sealed class HostedMembership(MembershipHostedService service, MembershipDriver? driver) : IHostedService
+{
+    public Task StartAsync(CancellationToken cancellationToken) => driver is null ? service.StartAsync(cancellationToken) : Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => driver is null ? service.StopAsync(cancellationToken) : Task.CompletedTask;
+}
+
 internal sealed class MembershipHostedService(
     ClusterMembership membership,
     IHostApplicationLifetime lifetime,
     ProcessEnd processEnd,
     TimeProvider time,
-    ILogger<MembershipHostedService> logger) : IHostedService
+    ILogger<MembershipHostedService> logger,
+    MembershipDriver? driver = null)
 {
     private readonly TaskCompletionSource _stopping = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _watch = Task.CompletedTask;
+    private bool _stopped;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -23,6 +38,8 @@ internal sealed class MembershipHostedService(
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
+        if (_stopped) return;
+        _stopped = true;
         _stopping.TrySetResult();
         await _watch.ConfigureAwait(false);
         if (membership.Options.LeaveTimeout > TimeSpan.Zero && !membership.Halted.IsCompleted) await LeaveAsync(cancellationToken).ConfigureAwait(false);
@@ -58,6 +75,9 @@ internal sealed class MembershipHostedService(
                 break;
             case HaltPolicy.Callback:
                 CallBack(halt);
+                break;
+            case HaltPolicy.StopHost when driver is { }:
+                driver.Halted(halt);
                 break;
             default:
                 Environment.ExitCode = halt.ExitCode;

@@ -77,12 +77,15 @@ public static class RegroupMembershipServiceCollectionExtensions
         if (services.Any(service => service.ServiceType == typeof(ClusterMembership) && Equals(service.ServiceKey, key))) return builder;
         services.Add(ServiceDescriptor.KeyedSingleton(key, (provider, _) => new ClusterMembership(provider, name)));
         services.Add(ServiceDescriptor.KeyedSingleton<IClusterMembership>(key, (provider, _) => provider.GetRequiredKeyedService<ClusterMembership>(key)));
-        services.AddSingleton<IHostedService>(provider => new MembershipHostedService(
+        services.Add(ServiceDescriptor.KeyedSingleton(key, (provider, _) => new MembershipHostedService(
             provider.GetRequiredKeyedService<ClusterMembership>(key),
             provider.GetRequiredService<IHostApplicationLifetime>(),
             provider.GetRequiredService<ProcessEnd>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<MembershipHostedService>>()));
+provider.GetRequiredService<ILogger<MembershipHostedService>>(),
+            provider.GetKeyedService<MembershipDriver>(key))));
+        services.AddSingleton<IHostedService>(provider => new HostedMembership(
+            provider.GetRequiredKeyedService<MembershipHostedService>(key), provider.GetKeyedService<MembershipDriver>(key)));
         services.AddSingleton<IHostedService>(provider => new ControlServer(
             provider.GetRequiredKeyedService<ClusterMembership>(key), provider.GetRequiredService<ILogger<ControlServer>>()));
         return builder;
