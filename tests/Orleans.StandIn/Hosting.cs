@@ -75,7 +75,7 @@ namespace Orleans.Runtime
         public static bool IsClient(this in GrainId id) => id.Type.StartsWith("sys.client", StringComparison.Ordinal);
     }
 
-    public sealed class SiloUnavailableException(string message, Exception innerException) : Exception(message, innerException);
+    public sealed class SiloUnavailableException(string msg) : Exception(msg);
 }
 
 namespace Orleans.Messaging

@@ -1,5 +1,6 @@
 // The pair of filters around grain calls: serve and call only as a member with a valid lease. The framework's own system
-// targets pass: membership itself runs on them. A timer's tick is a call of the grain to itself and is guarded too.
+// targets pass: membership itself runs on them. A timer's tick is a call of the grain to itself and is guarded too. The exception
+// carries no inner one: it travels to callers, and what the framework cannot serialise would not.
 using Membership.Engine.Runtime;
 using Membership.Provider.Silos;
 using Orleans;
@@ -28,7 +29,7 @@ internal sealed class IncomingGrainCallGuard(CallGate gate) : IIncomingGrainCall
         }
         catch (CallRefusedException refusal)
         {
-            throw new SiloUnavailableException(refusal.Message, refusal);
+            throw new SiloUnavailableException(refusal.Message);
         }
     }
 }
@@ -50,7 +51,7 @@ internal sealed class OutgoingGrainCallGuard(CallGate gate) : IOutgoingGrainCall
         }
         catch (CallRefusedException refusal)
         {
-            throw new SiloUnavailableException(refusal.Message, refusal);
+            throw new SiloUnavailableException(refusal.Message);
         }
         await context.Invoke();
     }

@@ -24,13 +24,13 @@ public sealed class RegroupSiloOptions
     /// </summary>
     public bool AdvisoryProbes { get; set; } = true;
 
-    /// <summary>How long a starting silo waits for others that are starting before it writes to the membership table; 0..1 min, default 5 s.</summary>
-    public TimeSpan StartTurnLimit { get; set; } = TimeSpan.FromSeconds(5);
+    /// <summary>How long a silo that starts or stops waits for others that do the same before it writes to the membership table; 0..1 min, default 5 s.</summary>
+    public TimeSpan TurnLimit { get; set; } = TimeSpan.FromSeconds(5);
 
     internal IEnumerable<string> Failures()
     {
         if (HoldLimit < TimeSpan.Zero || HoldLimit > TimeSpan.FromMinutes(10)) yield return $"HoldLimit is {HoldLimit}; it must be 0..10 min.";
-        if (StartTurnLimit < TimeSpan.Zero || StartTurnLimit > TimeSpan.FromMinutes(1)) yield return $"StartTurnLimit is {StartTurnLimit}; it must be 0..1 min.";
+        if (TurnLimit < TimeSpan.Zero || TurnLimit > TimeSpan.FromMinutes(1)) yield return $"TurnLimit is {TurnLimit}; it must be 0..1 min.";
         if (DirectoryEndpoint is { } text && (!System.Net.IPEndPoint.TryParse(text, out System.Net.IPEndPoint? endpoint) || endpoint.Port == 0))
             yield return $"DirectoryEndpoint is '{text}'; write an address and a port, e.g. 10.0.0.1:7500.";
     }
@@ -45,8 +45,8 @@ public sealed class RegroupClientOptions
     /// <summary>How long one node has to answer before the next is asked; 10 ms..1 min, default 1 s.</summary>
     public TimeSpan NodeDeadline { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often the list is renewed; 100 ms..1 h, default 5 s.</summary>
-    public TimeSpan RefreshPeriod { get; set; } = TimeSpan.FromSeconds(5);
+    /// <summary>How often the list is renewed; 100 ms..1 h, default 1 s: a frozen gateway is dropped that soon after the view has lost it.</summary>
+    public TimeSpan RefreshPeriod { get; set; } = TimeSpan.FromSeconds(1);
 
     internal IEnumerable<string> Failures()
     {

@@ -23,7 +23,7 @@ internal sealed partial class SiloLifecycleAdapter(
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly CancellationTokenSource _stop = new();
-    private readonly StartTurn _turn = new(membership, table.SilosCluster, time);
+    private readonly TableTurn _turn = new(membership, table.SilosCluster, time);
     private SiloReconciler? _reconciler;
     private SiloDirectoryServer? _directory;
     private Task _reconciling = Task.CompletedTask;
@@ -35,13 +35,15 @@ internal sealed partial class SiloLifecycleAdapter(
         void At(int stage, Func<CancellationToken, Task>? start, Func<CancellationToken, Task>? stop = null)
             => lifecycle.Subscribe(typeof(SiloLifecycleAdapter).FullName!, stage, new Step(start, stop));
 
+        // Each word in the table - joining, active, stopping, dead - has a turn around it; stops run through the stages backwards.
         At(ServiceLifecycleStage.RuntimeInitialize - 1, JoinAsync, LeaveAsync);
+        At(ServiceLifecycleStage.RuntimeInitialize + 2, null, TakeTurnAsync);
         At(ServiceLifecycleStage.RuntimeGrainServices - 1, token => _reconciler!.SettleAsync(token));
         At(ServiceLifecycleStage.RuntimeGrainServices + 1, FollowAsync, StopFollowingAsync);
         At(ServiceLifecycleStage.AfterRuntimeGrainServices - 1, TakeTurnAsync);
         At(ServiceLifecycleStage.AfterRuntimeGrainServices + 1, _turn.GiveAsync);
-        At(ServiceLifecycleStage.BecomeActive - 1, TakeTurnAsync);
-        At(ServiceLifecycleStage.BecomeActive + 1, _turn.GiveAsync);
+        At(ServiceLifecycleStage.BecomeActive - 1, TakeTurnAsync, _turn.GiveAsync);
+        At(ServiceLifecycleStage.BecomeActive + 1, _turn.GiveAsync, TakeTurnAsync);
     }
 
     private async Task JoinAsync(CancellationToken cancellationToken)
@@ -67,7 +69,7 @@ internal sealed partial class SiloLifecycleAdapter(
 
     private async Task TakeTurnAsync(CancellationToken cancellationToken)
     {
-        if (!await _turn.TakeAsync(options.Value.StartTurnLimit, cancellationToken).ConfigureAwait(false)) WithoutTurn(logger, options.Value.StartTurnLimit);
+        if (!await _turn.TakeAsync(options.Value.TurnLimit, cancellationToken).ConfigureAwait(false)) WithoutTurn(logger, options.Value.TurnLimit);
     }
 
     /// <summary>The silo has stopped serving; it says its last word in the table after this.</summary>

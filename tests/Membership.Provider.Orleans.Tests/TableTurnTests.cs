@@ -1,4 +1,4 @@
-// One starting silo writes at a time; a holder that dies does not keep the others.
+// One starting or stopping silo writes at a time; a holder that dies does not keep the others.
 using Membership.Provider.Silos;
 using Membership.Provider.Tests;
 using Microsoft.Extensions.DependencyInjection;
@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Membership.Provider.Orleans.Tests;
 
-public sealed class StartTurnTests
+public sealed class TableTurnTests
 {
     [Fact]
     public async Task The_turn_is_one_nodes_at_a_time_and_goes_round()
@@ -17,7 +17,7 @@ public sealed class StartTurnTests
 
         await Task.WhenAll(Enumerable.Range(1, 3).Select(async node =>
         {
-            var turn = new StartTurn(hosts.Membership(node), "c", TimeProvider.System);
+            var turn = new TableTurn(hosts.Membership(node), "c", TimeProvider.System);
             for (int round = 0; round < 5; round++)
             {
                 Assert.True(await turn.TakeAsync(TimeSpan.FromSeconds(20), TestHosts.Deadline));
@@ -38,8 +38,8 @@ public sealed class StartTurnTests
     {
         await using var hosts = new TestHosts(3);
         await hosts.StartAsync();
-        Assert.True(await new StartTurn(hosts.Membership(2), "c", TimeProvider.System).TakeAsync(TimeSpan.FromSeconds(5), TestHosts.Deadline));
-        var next = new StartTurn(hosts.Membership(1), "c", TimeProvider.System);
+        Assert.True(await new TableTurn(hosts.Membership(2), "c", TimeProvider.System).TakeAsync(TimeSpan.FromSeconds(5), TestHosts.Deadline));
+        var next = new TableTurn(hosts.Membership(1), "c", TimeProvider.System);
         Assert.False(await next.TakeAsync(TimeSpan.FromMilliseconds(50), TestHosts.Deadline));
 
         await hosts[2].Services.GetRequiredService<ClusterMembership>().Node.DisposeAsync();

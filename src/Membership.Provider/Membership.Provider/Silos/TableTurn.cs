@@ -1,4 +1,4 @@
-// Silos that start together write to one table under its version, and a lost write costs the framework two seconds of waiting.
+// Silos that start or stop together write to one table under its version, and a lost write costs the framework two seconds of waiting.
 // A turn lets one write at a time: a row that says whose turn it is. It only spares the collision; nothing rests on it.
 using System.Collections.Immutable;
 using Membership.Engine;
@@ -6,7 +6,7 @@ using Membership.Engine.Replication;
 
 namespace Membership.Provider.Silos;
 
-internal sealed class StartTurn(IClusterMembership membership, string silosCluster, TimeProvider time)
+internal sealed class TableTurn(IClusterMembership membership, string silosCluster, TimeProvider time)
 {
     private const string Key = "turn";
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(10);
