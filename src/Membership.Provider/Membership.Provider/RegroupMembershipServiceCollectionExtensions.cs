@@ -82,7 +82,7 @@ public static class RegroupMembershipServiceCollectionExtensions
             provider.GetRequiredService<IHostApplicationLifetime>(),
             provider.GetRequiredService<ProcessEnd>(),
             provider.GetRequiredService<TimeProvider>(),
-provider.GetRequiredService<ILogger<MembershipHostedService>>(),
+            provider.GetRequiredService<ILogger<MembershipHostedService>>(),
             provider.GetKeyedService<MembershipDriver>(key))));
         services.AddSingleton<IHostedService>(provider => new HostedMembership(
             provider.GetRequiredKeyedService<MembershipHostedService>(key), provider.GetKeyedService<MembershipDriver>(key)));
