@@ -53,6 +53,39 @@ public sealed class MasterWorkTests
     }
 
     [Fact]
+    public async Task The_work_of_a_master_that_stays_goes_on_through_a_clean_up_that_takes_its_time()
+    {
+        var overruns = new ConcurrentQueue<string>();
+        var record = new WorkRecord();
+        await using var hosts = new TestHosts(3);
+        await hosts.StartAsync(null, builder =>
+        {
+            builder.Services.AddSingleton(record);
+            builder.Services.AddSingleton(new ProcessEnd(halt =>
+            {
+                // The ejected node's process ends, as it should.
+                if (halt.Code == HaltCode.MasterWorkOverrun) overruns.Enqueue(halt.Detail);
+            }));
+            builder.Services.AddSingleton<IMembershipCallbacks>(new SlowCleanUp());
+            builder.AddMasterService<Work>();
+        });
+        ClusterView before = await hosts.ViewAsync(1, 2, 3);
+        await TestHosts.UntilAsync("the master works", () => record.Running.Count == 1);
+        int other = before.Master.Value % 3 + 1, gone = other % 3 + 1;
+        Assert.Equal(MembershipStatus.Ok, await hosts.Membership(other).EjectAsync(new NodeId(gone), TestHosts.Deadline));
+        await hosts.ViewAsync(before.Master.Value, other);
+        MasterLease lease = record.Running[before.Master];
+        await TestHosts.UntilAsync("the lease followed into the new epoch", () => lease.IsValid && lease.Epoch > before.Epoch);
+        Assert.Empty(overruns);
+        Assert.Equal(1, record.Starts);
+    }
+
+    private sealed class SlowCleanUp : IMembershipCallbacks
+    {
+        public async ValueTask MsgCleanup1Async(NodeId deadNode) => await Task.Delay(500);
+    }
+
+    [Fact]
     public async Task A_switchover_starts_the_work_elsewhere_only_after_it_has_stopped_here_however_long_that_takes()
     {
         var record = new WorkRecord();

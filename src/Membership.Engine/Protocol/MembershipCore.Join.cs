@@ -192,7 +192,7 @@ internal sealed partial class MembershipCore
         }
         if (petition.StoredInForce.Epoch > view.Epoch && _state.FindPending(petition.StoredInForce) is null && _state.InForceId != petition.StoredInForce)
             return Refuse(peer, $"its store holds epoch {petition.StoredInForce.Epoch} in force, newer than the cluster's {view.Epoch}: this cluster was formed without it");
-        if (view.Coordinator != _self || InRegroup || _join is not null || _writing is not null || _awaitJoinInstall || view.IsHandover || !IsAdmitted(peer.Node))
+        if (view.Coordinator != _self || InRegroup || _join is not null || _writing is not null || _awaitJoinInstall || view.IsHandover || _now < _roleChangeTurnUntil || !IsAdmitted(peer.Node))
         {
             if (_join is { Joiner: { } joining } && joining == peer && _join.Life == peer.Incarnation) return DropReason.None;
             Send(peer, new PetitionReplyMessage(view.Coordinator != _self ? MembershipStatus.Ok : MembershipStatus.Transient, view.Coordinator, Incarnation.None, ""));

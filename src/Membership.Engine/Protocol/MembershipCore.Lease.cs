@@ -79,10 +79,14 @@ internal sealed partial class MembershipCore
 
     /// <summary>
     /// Held, and for how long it is this node's place all the same: acknowledgements go on in a regroup until a decision leaves this node out,
-    /// and whoever goes on without it waits for them as for any lease.
+    /// and whoever goes on without it waits for them as for any lease: from the last one it gave, in whatever epoch. So the beginning of an
+    /// epoch, before the first acknowledgement in it, is no gap; and once it has run out, it stays so in its epoch, as a lease does.
     /// </summary>
     private void PublishHeld(ClusterView view)
-        => Publish(new LeaseState(view.Epoch, MonotonicTime.MinValue, Held: true, ComputeLease(view)));
+    {
+        bool ranOut = Lease.Held && Lease.Epoch == view.Epoch && Lease.HeldUntil <= _now;
+        Publish(new LeaseState(view.Epoch, MonotonicTime.MinValue, Held: true, ranOut ? MonotonicTime.MinValue : ComputeLease(view, held: true)));
+    }
 
     /// <summary>On every tick of a hold.</summary>
     private void ExtendHold()
@@ -97,15 +101,17 @@ internal sealed partial class MembershipCore
     }
 
     /// <summary>Until when the acknowledgements in hand carry the quorum; MinValue when they do not.</summary>
-    private MonotonicTime ComputeLease(ClusterView view)
+    private MonotonicTime ComputeLease(ClusterView view, bool held = false)
     {
         if (_leaseScratch.Length < view.Members.Length + 1) _leaseScratch = new (MonotonicTime, Peer?)[view.Members.Length + 1];
         TimeSpan length = _timing.LossPeriod * (1 - _options.ClockRateBound);
         int count = 0;
         MonotonicTime witness = _options.WitnessKeepsRecord ? _ownedUntil : MonotonicTime.MinValue;
+        // What was won in this incident may be given back at once; what was claimed in a message is kept for as long as that said.
+        if (held) witness = MonotonicTime.Min(witness, _claimedUntil);
         foreach (ClusterMember member in view.Members)
         {
-            if (Find(member.Node) is not { } peer || peer.AckedView != view.Id && !Defect(PlantedDefects.AcknowledgeOtherEpoch)) continue;
+            if (Find(member.Node) is not { } peer || (peer.AckedView != view.Id && !held && !Defect(PlantedDefects.AcknowledgeOtherEpoch))) continue;
             MonotonicTime until = peer.AckedSentAt + length;
             if (until <= _now) continue;
             _leaseScratch[count++] = (until, peer);

@@ -22,6 +22,8 @@ internal sealed partial class MembershipCore
     private void BeginNewLife(Incarnation incarnation)
     {
         _state = _state with { Incarnation = incarnation };
+        // What was acknowledged, was acknowledged to the former life.
+        foreach (Peer peer in _peerList) (peer.AckedView, peer.AckedSentAt, peer.WitnessUntil) = (ViewId.None, MonotonicTime.MinValue, MonotonicTime.MinValue);
         ForgetChanges();
         ForgetState();
         SaveState();

@@ -11,6 +11,9 @@ internal sealed partial class MembershipCore
 
     private (RoleChange Change, NodeId Node)? _waitingRoleChange;
 
+    /// <summary>Until when no join begins, so that a change of roles that found one under way gets the next turn: it is asked for on every tick.</summary>
+    private MonotonicTime _roleChangeTurnUntil = MonotonicTime.MinValue;
+
     private sealed class RoleRequest(RequestId id, RoleChange change, NodeId node)
     {
         public readonly RequestId Id = id;
@@ -116,6 +119,7 @@ internal sealed partial class MembershipCore
     /// <summary>The coordinator makes the next view, unless something else is under way: then the request comes again with the next tick.</summary>
     private void BeginRoleChange(RoleChange change, NodeId node)
     {
+        if (_join is { Joiner: not null }) _roleChangeTurnUntil = _now + 3 * _timing.ClockPeriod;
         if (_inForce is not { } view || InRegroup || _join is not null || _writing is not null || _finishedView != view.Id) return;
         if (view.IsHandover != (change == RoleChange.HandedOver)) return;
         if (_promised is not null)
@@ -145,6 +149,7 @@ internal sealed partial class MembershipCore
         else roles = RoleElection.Next(view, view.Nodes, disqualified, handedOver: change == RoleChange.HandedOver || Defect(PlantedDefects.ElectBeforeHandover));
         if (change == RoleChange.Release && Defect(PlantedDefects.ElectBeforeHandover)) roles = new ElectedRoles(view.ViceMaster, view.Master, default);
 
+        _roleChangeTurnUntil = MonotonicTime.MinValue;
         _joinId = Math.Max(_joinId, _now.Ticks);
         _join = new CoordinatedJoin(++_joinId, null, Incarnation.None, view, _now)
         {

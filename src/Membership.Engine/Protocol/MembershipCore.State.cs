@@ -108,6 +108,7 @@ internal sealed partial class MembershipCore
         _incoming.Clear();
         _stateEpoch = Epoch.None;
         _joinState = null;
+        _waitingRoleChange = null;
     }
 
     // ---- whoever asks ----

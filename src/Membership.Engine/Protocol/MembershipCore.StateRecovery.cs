@@ -10,6 +10,8 @@ internal sealed partial class MembershipCore
     private void EnterState(ClusterView view, ClusterView? former, bool byJoin)
     {
         _incoming.Clear();
+        // Whoever wants it still asks again on its next tick, in this view.
+        _waitingRoleChange = null;
         if (former is null && Phase != NodePhase.Joining) BeginState(view);
         else if (former is null)
         {

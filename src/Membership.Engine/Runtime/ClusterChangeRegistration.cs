@@ -39,7 +39,11 @@ public sealed class ClusterChangeRegistration : IDisposable, IAsyncDisposable
     /// <summary>What was given at registration, and is given to every call; the engine does not use it.</summary>
     public object? ClientData { get; }
 
-    /// <summary>The roles at the moment of registration: the notifications go on from here.</summary>
+    /// <summary>The roles at the moment of registration: the notifications go on from here. Nobody has one while this node is not a member.</summary>
+    /// <remarks>
+    /// Whoever registers before this node joins hears what its joining changes, as every other member does, and not who was a member before: take the
+    /// roles of the first view (<see cref="MemberRoles.Of"/>, <see cref="MembershipNode.ViewsAsync"/>) or ask with the queries then.
+    /// </remarks>
     public MemberRoles InitialRoles { get; }
 
     /// <summary>Notifications that this handler did not get because its queue was full.</summary>

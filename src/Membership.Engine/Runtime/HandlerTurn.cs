@@ -16,7 +16,7 @@ internal sealed class HandlerTurn
         get
         {
             for (Frame? frame = Inside.Value; frame is not null; frame = frame.Outer)
-                if (frame.Turn == this) return true;
+                if (frame.Turn == this && !frame.IsOver) return true;
             return false;
         }
     }
@@ -37,7 +37,12 @@ internal sealed class HandlerTurn
     /// <summary>The call has returned.</summary>
     public void Done()
     {
-        Inside.Value = Inside.Value?.Outer;
+        // Whatever the handler started and left running is not inside of it any more.
+        if (Inside.Value is { } frame)
+        {
+            frame.IsOver = true;
+            Inside.Value = frame.Outer;
+        }
         lock (_gate) _running!.SetResult();
     }
 
@@ -52,5 +57,10 @@ internal sealed class HandlerTurn
         }
     }
 
-    private sealed record Frame(HandlerTurn Turn, Frame? Outer);
+    private sealed class Frame(HandlerTurn turn, Frame? outer)
+    {
+        public readonly HandlerTurn Turn = turn;
+        public readonly Frame? Outer = outer;
+        public volatile bool IsOver;
+    }
 }

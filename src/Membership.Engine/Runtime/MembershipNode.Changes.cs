@@ -10,6 +10,9 @@ public sealed partial class MembershipNode
     private readonly ChangeHub _changes;
     private volatile bool _isStale;
 
+    /// <summary>More than timers take: as good as no limit.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(40);
+
     /// <summary>No frame of the master has come for <see cref="MembershipNodeOptions.StaleAfter"/>: what this node knows may be out of date. Never blocks.</summary>
     /// <remarks>Between <see cref="ClusterChange.StaleCluster"/> and <see cref="ClusterChange.ValidState"/>. Queries answer Again meanwhile.</remarks>
     public bool IsStale => _isStale;
@@ -132,10 +135,18 @@ public sealed partial class MembershipNode
         if (Volatile.Read(ref _parts) is not { } parts) return (MembershipStatus.NotMember, null);
         if (timeout == TimeSpan.Zero || parts.Loop.IsLoopThread) return Known(_isStale);
         var answer = new TaskCompletionSource<(MembershipStatus, ClusterView?)>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!parts.Loop.Post((core, _) => answer.TrySetResult(Known(core.IsStale)))) return (MembershipStatus.NotMember, null);
+        bool posted = parts.Loop.Post((core, now) =>
+        {
+            // A process that stood still asks before it has noticed: first what the time that has passed says.
+            core.Tick(now);
+            Stepped(core);
+            answer.TrySetResult(Known(core.IsStale));
+        });
+        if (!posted) return (MembershipStatus.NotMember, null);
         try
         {
-            await Task.WhenAny(answer.Task, parts.Loop.Ended).WaitAsync(timeout, _clock.Provider, cancellationToken).ConfigureAwait(false);
+            TimeSpan limit = timeout < LongestWait ? timeout : Timeout.InfiniteTimeSpan;
+            await Task.WhenAny(answer.Task, parts.Loop.Ended).WaitAsync(limit, _clock.Provider, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

@@ -37,6 +37,7 @@ public sealed partial class MembershipNode
         _parts?.Loop.Stop();
         _logger.Halts(Self, code, detail);
         _journal.Add($"halt {code}: {detail}");
+        _changes.SetRoles(default);
         lock (_gate)
         {
             if (!_halted.TrySetResult(new NodeHalt(code, detail))) return;
@@ -241,6 +242,7 @@ public sealed partial class MembershipNode
                 if (!parts.Loop.IsLoopThread) await parts.Loop.Ended.ConfigureAwait(false);
                 _lease.Lose();
                 lock (_gate) _currentView = null;
+                _changes.SetRoles(default);
                 foreach (long request in _requests.Keys) CompleteRequest(new RequestId(request), MembershipStatus.NotMember, "the node has stopped");
                 parts.Callbacks.Stop();
                 parts.Trace.Stop("stopped");

@@ -1,6 +1,7 @@
 // Role changes and the states of the cluster (design 7), stepped by hand: a handover waits for the former master's work, the
 // master's frames keep members fresh, a second master is seen.
 using Membership.Engine.Protocol;
+using Membership.Engine.Replication;
 using Membership.Engine.Tests.Seeds;
 using Xunit;
 
@@ -181,6 +182,85 @@ public sealed class RoleChangeTests
         ClusterView view = cluster.UntilInstalled(1, 2, 3);
         Assert.Equal(NodeSet.Of(2), view.Disqualified);
         Assert.Equal((new NodeId(1), new NodeId(3)), (view.Master, view.ViceMaster));
+    }
+
+    [Fact]
+    public void A_role_change_gets_its_turn_while_a_node_that_one_member_cannot_hear_petitions_again_and_again()
+    {
+        var cluster = new SteppedCluster(4);
+        foreach (int number in new[] { 1, 2, 3 }) cluster[number].Start();
+        cluster.UntilInstalled(1, 2, 3);
+        cluster.Cut(3, 4);
+        cluster[4].Start();
+        cluster.Run(5);
+        MonotonicTime asked = cluster.Now;
+        long release = cluster[1].Ask(static (core, id, now) => core.ReleaseMastership(id, now));
+        cluster.Until(() => cluster[1].StatusOf(release) is not null);
+        long disqualify = cluster[3].Ask(static (core, id, now) => core.SetQualification(id, new NodeId(2), qualified: false, now));
+        cluster.Until(() => cluster[3].StatusOf(disqualify) is not null);
+        // A join that comes to nothing keeps its turn for 4 L.
+        Assert.InRange(cluster.Now - asked, TimeSpan.Zero, 12 * ClusterTiming.Local.LossPeriod);
+        Assert.Equal((MembershipStatus.Ok, MembershipStatus.Ok), (cluster[1].StatusOf(release), cluster[3].StatusOf(disqualify)));
+
+        // Nor does it keep the joiner out.
+        cluster.Heal();
+        cluster.UntilInstalled(1, 2, 3, 4);
+    }
+
+    [Fact]
+    public void A_role_change_that_waited_for_an_update_is_forgotten_when_its_node_leaves()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        cluster.Cut(1, 3);
+        Write("before");
+        cluster[1].Ask(static (core, id, now) => core.SetQualification(id, new NodeId(3), qualified: false, now));
+        cluster.Heal();
+        cluster[1].Ask(static (core, id, now) => core.Leave(id, now));
+        cluster.UntilInstalled(2, 3);
+        cluster.Until(() => cluster[1].Core.Phase == NodePhase.Down);
+        cluster[1].Start();
+        cluster.UntilInstalled(1, 2, 3);
+        cluster[1].Ask(static (core, id, now) => core.SetRegroupAllowed(id, true, now));
+        Assert.Equal(new NodeId(1), cluster[1].Core.InForce!.Coordinator);
+        long update = Write("after");
+        cluster.Until(() => cluster[1].StatusOf(update) == MembershipStatus.Ok);
+
+        long Write(string row) => cluster[1].Ask((core, id, now) => core.Update(id, new TableUpdate("t", [new RowChange(RowChangeKind.Put, row, new byte[] { 1 })]), new StateAnswer(), now));
+    }
+
+    [Theory]
+    [InlineData("kill 1"), InlineData("kill 2"), InlineData("kill 3")]
+    [InlineData("leave 1"), InlineData("leave 2"), InlineData("leave 3")]
+    [InlineData("eject 1"), InlineData("eject 2"), InlineData("eject 3")]
+    [InlineData("regroup 1"), InlineData("regroup 2"), InlineData("cut 2"), InlineData("join 4")]
+    public void Whatever_happens_in_whichever_step_of_a_handover_the_rest_has_a_master_and_the_request_is_answered(string happening)
+    {
+        int number = happening[^1] - '0';
+        for (int steps = 0; steps < 30; steps++)
+        {
+            var cluster = new SteppedCluster(4);
+            foreach (int member in new[] { 1, 2, 3 }) cluster[member].Start();
+            cluster.UntilInstalled(1, 2, 3);
+            long request = cluster[1].Ask(static (core, id, now) => core.ReleaseMastership(id, now));
+            for (int i = 0; i < steps; i++) cluster.Step();
+            Stepped node = cluster[number];
+            switch (happening[..^2])
+            {
+                case "kill": cluster.Kill(number); break;
+                case "leave": node.Ask(static (core, id, now) => core.Leave(id, now)); break;
+                case "eject": cluster[number % 3 + 1].Ask((core, id, now) => core.Eject(id, new NodeId(number), now)); break;
+                case "regroup": node.Ask(static (core, id, now) => core.ForceRegroup(id, now)); break;
+                case "cut": cluster.Cut(1, number); break;
+                default: node.Start(); break;
+            }
+            cluster.Run(10);
+            Stepped[] members = [.. cluster.Nodes.Values.Where(static left => left.Alive && left.Core.Phase == NodePhase.Member)];
+            Assert.True(members.Length >= 2, $"step {steps}: {members.Length} are left");
+            Assert.All(members, left => Assert.True(
+                left.Core is { Stage: RegroupStage.None, Installed: { IsHandover: false, Master.IsValid: true, ViceMaster.IsValid: true } } && left.Core.Lease.ValidUntil > cluster.Now,
+                $"step {steps}: {left.Core.Installed}"));
+            Assert.True(!cluster[1].Alive || cluster[1].StatusOf(request) is not null, $"step {steps}: no answer");
+        }
     }
 
     private static MessageHeader HeaderFrom(SteppedCluster cluster, int from, int to, ViewId inForce) => new()

@@ -211,6 +211,25 @@ public sealed class ChangeRegistrationTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_a_handler_started_and_left_running_is_not_inside_of_it()
+    {
+        var returned = new TaskCompletionSource();
+        Task<int>? later = null;
+        ClusterChangeDispatcher? dispatcher = null;
+        dispatcher = _node.RegisterForDispatch((change, _) => later ??= Task.Run(async () =>
+        {
+            await returned.Task;
+            return dispatcher!.Dispatch();
+        }));
+        Say("MasterElected(1)");
+        Assert.Equal(1, dispatcher.Dispatch());
+        Say("MemberJoined(2)");
+        returned.SetResult();
+        Assert.Equal(1, await later!.WaitAsync(Deadline));
+        dispatcher.Dispose();
+    }
+
+    [Fact]
     public async Task A_handler_may_unregister_itself_also_from_within_another_ones_dispatch()
     {
         var heard = new Heard();

@@ -72,6 +72,40 @@ public sealed class RoleQueryTests
     }
 
     [Fact]
+    public async Task A_node_that_stood_still_for_longer_than_the_stale_time_does_not_answer_Ok_from_before()
+    {
+        await using var cluster = new LocalCluster(2, static options => options with
+        {
+            AllowDiagnosticFaults = true,
+            Timing = new ClusterTiming(TimeSpan.FromSeconds(1), 4, 2),
+            DiscoveryTime = TimeSpan.FromSeconds(1),
+            TieBreaker = TieBreaker.LowestNode,
+            MembershipFrameInterval = TimeSpan.FromMilliseconds(200),
+            StaleAfter = TimeSpan.FromMilliseconds(1500),
+        });
+        await cluster.FormAsync();
+        MembershipNode node = cluster.Nodes[1];
+        await cluster.EventuallyAsync(() => !node.IsStale);
+        await node.DiagnoseAsync("fault stall 3000", Stop);
+        Assert.Equal(MembershipStatus.Again, (await node.GetMasterAsync(TimeSpan.MaxValue, Stop)).Status);
+        await cluster.EventuallyAsync(() => !node.IsStale);
+        Assert.Equal(MembershipStatus.Ok, (await node.GetMasterAsync(Limit, Stop)).Status);
+    }
+
+    [Fact]
+    public async Task Who_registers_on_a_node_that_has_halted_or_stopped_is_given_no_roles()
+    {
+        await using var cluster = new LocalCluster(2, static options => options with { TieBreaker = TieBreaker.LowestNode });
+        await cluster.FormAsync();
+        await using (ClusterChangeRegistration member = cluster.Nodes[1].Register(static (_, _) => default)) Assert.Equal(2, member.InitialRoles.Members.Count);
+        Assert.Equal(MembershipStatus.Ok, await cluster.Nodes[0].EjectAsync(new NodeId(2), Stop));
+        await cluster.Nodes[1].Halted.WaitAsync(Limit, Stop);
+        await using (ClusterChangeRegistration halted = cluster.Nodes[1].Register(static (_, _) => default)) Assert.Equal(default, halted.InitialRoles);
+        await cluster.Nodes[0].DisposeAsync();
+        await using (ClusterChangeRegistration stopped = cluster.Nodes[0].Register(static (_, _) => default)) Assert.Equal(default, stopped.InitialRoles);
+    }
+
+    [Fact]
     public async Task Queries_may_be_asked_by_many_threads_at_a_time_also_while_the_cluster_changes()
     {
         await using var cluster = new LocalCluster(3);
