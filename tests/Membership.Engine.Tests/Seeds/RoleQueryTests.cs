@@ -97,7 +97,11 @@ public sealed class RoleQueryTests
     {
         await using var cluster = new LocalCluster(2, static options => options with { TieBreaker = TieBreaker.LowestNode });
         await cluster.FormAsync();
-        await using (ClusterChangeRegistration member = cluster.Nodes[1].Register(static (_, _) => default)) Assert.Equal(2, member.InitialRoles.Members.Count);
+        await cluster.EventuallyAsync(() =>
+        {
+            using ClusterChangeRegistration member = cluster.Nodes[1].Register(static (_, _) => default);
+            return member.InitialRoles.Members.Count == 2;
+        });
         // A regroup or a join may still be in progress: then it is asked again.
         MembershipStatus ejected;
         while ((ejected = await cluster.Nodes[0].EjectAsync(new NodeId(2), Stop)) == MembershipStatus.Transient) await cluster.Nodes[0].WaitWhileRegroupingAsync(Stop);
