@@ -45,7 +45,7 @@ public sealed class OptionsValidationTests
         { "witness period", static o => { o.WitnessFile.Directory = "w"; o.WitnessFile.OwnershipPeriod = TimeSpan.FromMinutes(2); }, ["WitnessFile.OwnershipPeriod is 00:02:00", "60 s"] },
         { "witness renewal", static o => { o.WitnessFile.Directory = "w"; o.WitnessFile.RenewInterval = TimeSpan.FromSeconds(2); }, ["WitnessFile.RenewInterval is 00:00:02", "at most half"] },
         { "frames", static o => o.MembershipFrameInterval = TimeSpan.FromMinutes(2), ["MembershipFrameInterval is 00:02:00", "00:01:00"] },
-        { "stale too soon", static o => o.StaleAfter = TimeSpan.FromSeconds(8), ["StaleAfter is 00:00:08", "more than twice"] },
+        { "stale too soon", static o => o.StaleAfter = TimeSpan.FromSeconds(8), ["StaleAfter is 00:00:08", "two and a half times"] },
         { "queue", static o => o.NotificationQueueLength = 0, ["NotificationQueueLength is 0", "1..1000000"] },
         { "crash evidence", static o => o.CrashEvidence = (CrashEvidence)5, ["CrashEvidence is 5", "ConnectionRefused"] },
     };

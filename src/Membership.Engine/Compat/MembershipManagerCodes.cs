@@ -46,6 +46,12 @@ public static class Win32ErrorCodes
     /// <summary>The parameter is incorrect.</summary>
     public const uint ERROR_INVALID_PARAMETER = 87;
 
+    /// <summary>The operation was canceled.</summary>
+    public const uint ERROR_CANCELLED = 1223;
+
+    /// <summary>The host node is not currently the owner.</summary>
+    public const uint ERROR_HOST_NODE_NOT_GROUP_OWNER = 5016;
+
     /// <summary>The operation could not be completed. A retry should be performed.</summary>
     public const uint ERROR_RETRY = 1237;
 
@@ -93,6 +99,8 @@ public static class MembershipStatusMapping
         MembershipStatus.Already => Win32ErrorCodes.ERROR_CLUSTER_NODE_ALREADY_MEMBER,
         MembershipStatus.NotMember => Win32ErrorCodes.ERROR_CLUSTER_NODE_NOT_MEMBER,
         MembershipStatus.Again => Win32ErrorCodes.ERROR_RETRY,
+        MembershipStatus.Cancelled => Win32ErrorCodes.ERROR_CANCELLED,
+        MembershipStatus.NotMaster => Win32ErrorCodes.ERROR_HOST_NODE_NOT_GROUP_OWNER,
         _ => Win32ErrorCodes.ERROR_INTERNAL_ERROR,
     };
 

@@ -70,8 +70,9 @@ internal sealed partial class MembershipCore
             RoleRequest request = _roleRequests[i];
             if (Answer(request, view) is not var (status, detail))
             {
+                // One after another: what comes behind it is answered by what it leads to.
                 request.Waited = true;
-                continue;
+                break;
             }
             _roleRequests.RemoveAt(i--);
             _effects.CompleteRequest(request.Id, status, detail);

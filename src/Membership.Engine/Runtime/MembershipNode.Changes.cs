@@ -106,7 +106,7 @@ public sealed partial class MembershipNode
     /// <param name="node">The member.</param>
     /// <param name="qualified">Whether it may hold a role.</param>
     /// <param name="cancellationToken">Stops waiting; the request goes on.</param>
-    /// <returns>Ok when it is in force; Already; NotMember when this node or that one is none; Fault for a number that is no configured node's; Transient when the cluster changed meanwhile; Again while stale.</returns>
+    /// <returns>Ok when it is in force; Already; NotMember when this node or that one is none; Fault for a number that is no configured node's; Transient when the cluster changed meanwhile. Requests of one node are carried out one after another.</returns>
     /// <remarks>The option <see cref="MembershipNodeOptions.Qualified"/> says how a node starts.</remarks>
     public Task<MembershipStatus> SetQualificationAsync(NodeId node, bool qualified, CancellationToken cancellationToken = default)
         => RequestAsync($"{(qualified ? "qualification" : "disqualification")} of {node}", (core, id, now) => core.SetQualification(id, node, qualified, now), cancellationToken);

@@ -32,8 +32,8 @@ internal static class MembershipNodeOptionsValidator
         CheckRange("CallbackLimit", options.CallbackLimit, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), Check);
         CheckRange("LeaveOnDispose", options.LeaveOnDispose, TimeSpan.Zero, TimeSpan.FromMinutes(10), Check);
         CheckRange("MembershipFrameInterval", options.MembershipFrameInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), Check);
-        Check(options.StaleAfter > options.MembershipFrameInterval * 2 && options.StaleAfter <= TimeSpan.FromMinutes(10),
-            $"StaleAfter is {options.StaleAfter}: use more than twice MembershipFrameInterval ({options.MembershipFrameInterval}), so that one lost frame means nothing, and at most 10 minutes.");
+        Check(options.StaleAfter >= options.MembershipFrameInterval * 2.5 && options.StaleAfter <= TimeSpan.FromMinutes(10),
+            $"StaleAfter is {options.StaleAfter}: use at least two and a half times MembershipFrameInterval ({options.MembershipFrameInterval}), so that one lost frame means nothing, and at most 10 minutes.");
         Check(options.NotificationQueueLength is >= 1 and <= 1_000_000, $"NotificationQueueLength is {options.NotificationQueueLength}: use 1..1000000 (default 1024).");
         Check(Enum.IsDefined(options.CrashEvidence), $"CrashEvidence is {options.CrashEvidence}: use None or ConnectionRefused.");
         Check(options.TimeProvider is not null, $"TimeProvider is null: leave it at its default, TimeProvider.System.");

@@ -116,7 +116,7 @@ public interface IClusterMembership
     /// <param name="node">The member.</param>
     /// <param name="qualified">Whether it may hold a role.</param>
     /// <param name="cancellationToken">Stops waiting; the request goes on.</param>
-    /// <returns>Ok when it is in force; Already; NotMember; Fault; Transient; Again while stale.</returns>
+    /// <returns>Ok when it is in force; Already; NotMember; Fault; Transient.</returns>
     Task<MembershipStatus> SetQualificationAsync(NodeId node, bool qualified, CancellationToken cancellationToken = default);
 
     /// <summary>Switchover: the master, which must be this node, stops its master-only work and hands its role over.</summary>

@@ -172,6 +172,17 @@ public sealed class RoleChangeTests
     }
 
     [Fact]
+    public void Opposite_requests_that_are_not_awaited_are_carried_out_one_after_another()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        long first = cluster[3].Ask(static (core, id, now) => core.SetQualification(id, new NodeId(2), qualified: false, now));
+        long second = cluster[3].Ask(static (core, id, now) => core.SetQualification(id, new NodeId(2), qualified: true, now));
+        cluster.Until(() => cluster[3].StatusOf(second) is not null);
+        Assert.Equal((MembershipStatus.Ok, MembershipStatus.Ok), (cluster[3].StatusOf(first)!.Value, cluster[3].StatusOf(second)!.Value));
+        Assert.True(cluster[3].Core.Installed!.Disqualified.IsEmpty);
+    }
+
+    [Fact]
     public void A_joiner_brings_its_own_qualification()
     {
         var cluster = new SteppedCluster(3, static options => options with { Qualified = options.Self != new NodeId(2) });

@@ -52,7 +52,7 @@ public sealed class MembershipNodeOptionsTests
         { "arbitration", Good with { ArbitrationTimeout = TimeSpan.Zero }, ["ArbitrationTimeout is 00:00:00"] },
         { "callbacks", Good with { CallbackLimit = TimeSpan.FromDays(1) }, ["CallbackLimit is 1.00:00:00"] },
         { "frames", Good with { MembershipFrameInterval = TimeSpan.Zero }, ["MembershipFrameInterval is 00:00:00", "00:01:00"] },
-        { "stale too soon", Good with { StaleAfter = TimeSpan.FromSeconds(8) }, ["StaleAfter is 00:00:08", "twice MembershipFrameInterval (00:00:04)"] },
+        { "stale too soon", Good with { StaleAfter = TimeSpan.FromSeconds(8) }, ["StaleAfter is 00:00:08", "two and a half times MembershipFrameInterval (00:00:04)"] },
         { "no queue", Good with { NotificationQueueLength = 0 }, ["NotificationQueueLength is 0", "1..1000000"] },
         { "evidence", Good with { CrashEvidence = (CrashEvidence)9 }, ["CrashEvidence is 9"] },
     };
