@@ -335,6 +335,8 @@ internal sealed partial class MembershipCore
         if (!mine) return DropReason.WrongIncarnation;
         bool foreign = poison.Target != _state.Incarnation;
         if (!IsMember || (poison.Epoch <= InForceId.Epoch && !foreign)) return DropReason.StaleActivation;
+        // Poison of a second master says what it is before it is obeyed.
+        UpdateValidity();
         bool wasMaster = _inForce!.Master == _self && Lease.ValidUntil > _now;
         LoseLease();
         Send(peer, new PoisonAcknowledgedMessage(poison.Target, poison.Epoch, wasMaster));
