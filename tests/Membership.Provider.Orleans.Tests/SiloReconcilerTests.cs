@@ -72,7 +72,20 @@ public sealed class SiloReconcilerTests : IAsyncLifetime
 
         await _hosts.Membership(2).Halted.WaitAsync(TestHosts.Deadline);
         await _hosts.ViewAsync(1, 3);
+    }
+
+    [Fact]
+    public async Task A_silo_learns_from_the_table_that_it_is_buried_before_anybody_ejects_it()
+    {
+        await SiloAsync(2);
+        SiloTable table = Table(1);
+        SiloTableContent now = await table.ReadAsync(TestHosts.Deadline);
+        StoredSilo victim = now.Find(Name(2))!.Value;
+
+        Assert.True(await table.UpdateAsync(victim.Row with { Status = SiloRowStatus.Dead }, victim.Etag, now.VersionEtag, now.Version + 1, TestHosts.Deadline));
+
         await TestHosts.UntilAsync("silo 2 is told that it is buried", () => _buried.Count == 1);
+        Assert.Contains("by node 1", _buried[0], StringComparison.Ordinal);
     }
 
     [Fact]

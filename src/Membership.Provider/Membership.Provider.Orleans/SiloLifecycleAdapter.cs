@@ -82,8 +82,14 @@ internal sealed partial class SiloLifecycleAdapter(
 
     private async Task LeaveAsync(CancellationToken cancellationToken)
     {
-        await _turn.GiveAsync(cancellationToken).ConfigureAwait(false);
-        await node.StopAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await _turn.GiveAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await node.StopAsync(cancellationToken).ConfigureAwait(false);
+        }
     }
 
     public void Dispose() => _stop.Dispose();

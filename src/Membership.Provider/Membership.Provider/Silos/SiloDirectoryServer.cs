@@ -94,11 +94,11 @@ internal sealed class SiloDirectoryServer(IClusterMembership membership, SiloTab
     {
         if (SiloDirectoryProtocol.ParseRequest(line) is not { } asked) return SiloDirectoryProtocol.Refuse("the request is not understood");
         if (asked != table.SilosCluster) return SiloDirectoryProtocol.Refuse($"the silos here are of cluster '{table.SilosCluster}'");
-        // During a hold the view before it is told: where a gateway was a moment ago beats no answer.
-        TableReadResult read = await membership.ReadTableAsync(table.Name, cancellationToken).ConfigureAwait(false);
-        return read.Table is { } now && membership.CurrentView is { } view
-            ? SiloDirectoryProtocol.Answer(SiloGateways.Of(SiloTable.Content(now), view))
-            : SiloDirectoryProtocol.Refuse($"node {membership.Self} is not a member of the cluster now");
+        // What this node has, not a read, which would wait through a hold: where a gateway was a moment ago beats no answer.
+        if (membership.CurrentView is { } view)
+            await foreach (TableSnapshot now in membership.WatchTableAsync(table.Name, cancellationToken).ConfigureAwait(false))
+                return SiloDirectoryProtocol.Answer(SiloGateways.Of(SiloTable.Content(now), view));
+        return SiloDirectoryProtocol.Refuse($"node {membership.Self} is not a member of the cluster now");
     }
 
     private static async Task<string?> ReadLineAsync(Socket client, CancellationToken cancellationToken)

@@ -104,7 +104,8 @@ internal sealed class SiloReconciler(IClusterMembership membership, SiloTable ta
                 continue;
             }
             MembershipStatus answer = await membership.EjectAsync(silo.Row.Node, cancellationToken).ConfigureAwait(false);
-            logger.SiloEjected(silo.Row.Node, silo.Row.Silo, answer.ToString());
+            if (answer == MembershipStatus.Ok) logger.SiloEjected(silo.Row.Node, silo.Row.Silo);
+            else logger.SiloNotEjectedYet(silo.Row.Node, silo.Row.Silo, answer);
             again = Earlier(again, RetryInterval);
         }
         return again;

@@ -90,8 +90,12 @@ internal sealed class SiloTable
         SiloTableContent now = await ReadAsync(cancellationToken).ConfigureAwait(false);
         if (now.VersionEtag != versionEtag) return false;
         CheckNext(now, newVersion);
-        if (row.Silo == LocalSilo && _membership.CurrentView is { } view)
+        if (row.Silo == LocalSilo)
+        {
+            // Without its node's life nobody could tell later that the silo is gone.
+            ClusterView view = _membership.CurrentView ?? throw new SiloTableException($"The silo table cannot be written: node {_membership.Self} is not a member of the cluster.");
             row = row with { Node = _membership.Self, Life = view.Find(_membership.Self).Incarnation, Since = view.Epoch };
+        }
         row = row with { Writer = _membership.Self };
         return await ApplyAsync(now.Version, false, cancellationToken, Put(RowChangeKind.Insert, row, 0), PutAlive(row)).ConfigureAwait(false);
     }
