@@ -7,7 +7,7 @@ namespace Membership.Chaos;
 internal sealed record ChaosOptions(double Minutes, int Nodes, int Seed, int FirstRound, WitnessBackend Witness)
 {
     public const string Usage = """
-        usage: eng/chaos [--minutes M] [--nodes N] [--seed S] [--arbiter none|file|scsi|blob] [--from ROUND]
+        usage: eng/chaos [--minutes M] [--nodes N] [--seed S] [--arbiter none|file|scsi|blob|share] [--from ROUND]
            M: how long faults go on, above 0, default 1 (the last round is always finished)
            N: 2..16, default 3
            S: any whole number; the same seed gives the same faults; default by chance

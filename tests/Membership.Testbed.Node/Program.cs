@@ -2,6 +2,7 @@
 // with --node N --config FILE --record PREFIX; ends when it halts, when it is told to, or when the harness dies (its parent).
 using System.Globalization;
 using Membership.Arbiters.BlobLease;
+using Membership.Arbiters.FileShare;
 using Membership.Provider;
 using Membership.Testbed.Node;
 using Microsoft.Extensions.Configuration;
@@ -37,6 +38,9 @@ switch (builder.Configuration["Arbiter"])
         break;
     case "Blob":
         cluster.UseBlobLease(builder.Configuration.GetSection("BlobLease").Bind);
+        break;
+    case "Share":
+        cluster.UseFileShareWitness(builder.Configuration.GetSection("FileShare").Bind);
         break;
 }
 await builder.Build().RunAsync();

@@ -59,6 +59,9 @@ public sealed class BridgedNetwork : IDisposable
     /// <summary>The file that stands for the network namespace of a port; <c>nsenter --net=FILE</c> enters it.</summary>
     public string NamespaceOf(int port) => Path(NameOf(port));
 
+    /// <summary>The ids of all processes in the network namespace of a port.</summary>
+    public IReadOnlyList<int> ProcessesIn(int port) => ProcessesIn(NameOf(port));
+
     /// <summary>The rules on the bridge as the kernel has them.</summary>
     public string ReadRules() => SystemTool.Run("nsenter", [$"--net={Path(BridgeNamespace)}", "nft", "list", "ruleset"]);
 
@@ -70,6 +73,9 @@ public sealed class BridgedNetwork : IDisposable
     }
 
     private static string Path(string name) => $"{NetworkNames.Directory}/{name}";
+
+    private static int[] ProcessesIn(string name)
+        => [.. SystemTool.Run("ip", ["netns", "pids", name]).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static id => int.Parse(id, CultureInfo.InvariantCulture))];
 
     private string NameOf(int port) => port == LinkState.Witness ? _prefix + "witness" : string.Create(CultureInfo.InvariantCulture, $"{_prefix}node{port}");
 
@@ -98,8 +104,7 @@ public sealed class BridgedNetwork : IDisposable
             string[] all = [.. Directory.EnumerateFiles(NetworkNames.Directory).Select(static file => System.IO.Path.GetFileName(file))];
             foreach (string name in NetworkNames.Stale(all, static id => Directory.Exists($"/proc/{id}"), ownToo: !_swept))
             {
-                foreach (string id in SystemTool.Run("ip", ["netns", "pids", name]).Split('\n', StringSplitOptions.RemoveEmptyEntries))
-                    Signals.TrySend(int.Parse(id, CultureInfo.InvariantCulture), Signal.Kill);
+                foreach (int id in ProcessesIn(name)) Signals.TrySend(id, Signal.Kill);
                 SystemTool.Run("ip", ["netns", "delete", name]);
             }
             _swept = true;

@@ -22,6 +22,7 @@ public sealed record ClusterPlan
     {
         WitnessBackend.Scsi => ScsiWitness.Period * 2.5,
         WitnessBackend.Blob => BlobWitness.Period * 2.5,
+        WitnessBackend.Share => (ShareWitness.Period + ShareWitness.RenewInterval) * 2.5,
         _ => TimeSpan.FromSeconds(3),
     };
 
@@ -31,6 +32,8 @@ public sealed record ClusterPlan
         WitnessBackend.File => FilePeriod * 1.25,
         WitnessBackend.Scsi => ScsiWitness.Period * 1.25,
         WitnessBackend.Blob => BlobWitness.Period * 1.25,
+        // A lock that the server still holds for a silent owner is respected for a renewal interval, and its server takes a second to refuse it.
+        WitnessBackend.Share => ShareWitness.Period * 1.25 + ShareWitness.RenewInterval + TimeSpan.FromSeconds(1),
         _ => TimeSpan.Zero,
     };
 
@@ -79,4 +82,7 @@ public enum WitnessBackend
 
     /// <summary>A blob lease at Azurite, in the witness' namespace.</summary>
     Blob,
+
+    /// <summary>A directory on a file share of smbd, in the witness' namespace.</summary>
+    Share,
 }

@@ -31,13 +31,14 @@ public abstract class WitnessServer : IAsyncDisposable
     {
         WitnessBackend.Scsi => new ScsiWitness(network, directory),
         WitnessBackend.Blob => new BlobWitness(network, directory),
+        WitnessBackend.Share => new ShareWitness(network, directory),
         _ => null,
     };
 
     /// <summary>Starts it, for the first time or again, and waits until it serves.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        if (_process is not null) await _process.DisposeAsync();
+        await KillAsync();
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         NamespacedProcess process = _process = new NamespacedProcess(
             _network.NamespaceOf(LinkState.Witness), Program(), Path.Combine(Directory, "witness.log"),
@@ -49,13 +50,23 @@ public abstract class WitnessServer : IAsyncDisposable
         await PrepareAsync(process, ready.Task, cancellationToken).WaitAsync(TimeSpan.FromSeconds(60), cancellationToken);
     }
 
-    /// <summary>Sends a signal to its process.</summary>
-    public void Send(Signal signal) => _process?.Send(signal);
+    /// <summary>Sends a signal to its processes: whatever runs in the witness' namespace.</summary>
+    public void Send(Signal signal)
+    {
+        if (_process is not { HasExited: false } main) return;
+        // First the one that makes the others, so that none is missed.
+        main.Send(signal);
+        foreach (int id in _network.ProcessesIn(LinkState.Witness)) Signals.TrySend(id, signal);
+    }
 
     /// <summary>Kills it and waits until it is gone.</summary>
     public async Task KillAsync()
     {
-        if (_process is not null) await _process.DisposeAsync();
+        if (_process is null) return;
+        Send(Signal.Stop);
+        // The children of one that has ended by itself too.
+        foreach (int id in _network.ProcessesIn(LinkState.Witness)) Signals.TrySend(id, Signal.Kill);
+        await _process.DisposeAsync();
         _process = null;
     }
 
