@@ -42,6 +42,28 @@ public sealed class IscsiArbiterTests : IDisposable
     }
 
     [Fact]
+    public async Task A_unit_whose_content_went_back_under_a_living_owner_makes_no_second_one()
+    {
+        await using ScsiReservationArbiter owner = Arbiter(new ScsiReservationOptions()), challenger = Arbiter(new ScsiReservationOptions());
+        Assert.Null(await owner.CheckAsync(Identity(1), None));
+        Assert.Equal(WitnessOutcome.Success, (await owner.ArbitrateAsync(Identity(1), None)).Outcome);
+        Assert.Null(await challenger.CheckAsync(Identity(2), None));
+        // A target that comes back with an older copy of its disk, and without reservations.
+        _server.Kill();
+        byte[] zeros = new byte[8 << 20];
+        await File.WriteAllBytesAsync(_server.FileOf(1, 1), zeros, None);
+        _server.Run();
+        WitnessResult answer;
+        do
+        {
+            // The first answers may be about the connection that has broken.
+            answer = await challenger.ArbitrateAsync(Identity(2), None);
+            Assert.Equal(WitnessOutcome.Unknown, answer.Outcome);
+        }
+        while (!answer.Detail!.Contains("went back", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Nodes_outside_the_views_written_lose_their_registration_and_members_keep_it()
     {
         await using ScsiReservationArbiter owner = Arbiter(), member = Arbiter(), removed = Arbiter(), neverMember = Arbiter();

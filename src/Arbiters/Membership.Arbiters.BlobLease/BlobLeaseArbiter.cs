@@ -28,6 +28,7 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
     private Guid _lease = Guid.NewGuid();
     private bool _asked;
     private string? _met;
+    private long _highest;
     private MonotonicTime _ownedUntil = MonotonicTime.MinValue;
     private WitnessRecord? _record;
     private ETag _version;
@@ -202,6 +203,7 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
         ETag from = _version;
         _record = null;
         _version = await _blob.CommitAsync(record, new BlobRequestConditions { LeaseId = _lease.ToString(), IfMatch = from }, cancellationToken).ConfigureAwait(false);
+        _highest = record.Generation;
         _record = record;
     }
 
@@ -245,6 +247,10 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
         }
         if (record.ClusterId != identity.ClusterId)
             throw new RecordFormatException($"the blob {_blob.Address} belongs to cluster '{record.ClusterId}', and this node to '{identity.ClusterId}'. Give each cluster a blob of its own (option Blob).");
+        // Generations only grow: this is not the blob that was there before, and its owner may not know yet.
+        if (record.Generation < _highest)
+            throw new RecordFormatException($"the blob {_blob.Address} went back from generation {_highest} to {record.Generation}: it was made anew or restored. Bring the right one back, or, if its record is lost for good, restart the nodes.");
+        _highest = record.Generation;
         _record = record;
         _version = version;
         _met = record.ClusterId;
@@ -266,7 +272,6 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
         catch (RequestFailedException refused)
         {
             _record = null;
-            if (refused.Status == 404) _met = null;
             return new WitnessResult(WitnessOutcome.Unknown, TimeSpan.Zero, [], Explain(refused));
         }
         catch (Exception problem) when (problem is RequestTimedOutException or RecordFormatException or OperationCanceledException or AuthenticationFailedException or IOException)
@@ -279,6 +284,7 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
     private string Explain(RequestFailedException refused) => refused.Status switch
     {
         401 or 403 => $"{_blob.Address} refused the credential ({refused.Status} {refused.ErrorCode}). Check the account key, the SAS (read, create and write on container '{_options.Container}', not expired, clock right) or the identity's role (Storage Blob Data Contributor).",
+        404 when _met is not null => $"{_blob.Address} is gone ({refused.ErrorCode}): it was deleted while nodes that know its record run. Restore it, or, if its record is lost for good, restart the nodes: the first one makes it anew.",
         404 => $"{_blob.Address} does not exist and could not be made ({refused.ErrorCode}). Check ServiceUri and Container, or make the container '{_options.Container}'.",
         412 => $"{_blob.Address} was changed by another request of this node meanwhile ({refused.ErrorCode}); it is read again before the next one.",
         0 => $"{_blob.Address} cannot be reached: {refused.Message} Check ServiceUri (or the connection string), the network and the firewall of the account.",

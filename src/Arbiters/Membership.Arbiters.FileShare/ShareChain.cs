@@ -25,6 +25,7 @@ internal sealed class ShareChain(IShare share, string clusterId, TimeSpan period
 
     private IShareLock? _lock;
     private Guid _claimant;
+    private long _unfinished;
     private (long Generation, MonotonicTime Since) _refused;
     private MonotonicTime _refusedLast = MonotonicTime.MinValue;
 
@@ -48,6 +49,8 @@ internal sealed class ShareChain(IShare share, string clusterId, TimeSpan period
             cancellationToken.ThrowIfCancellationRequested();
             byte[] content = record.Encode();
             string name = NameOf(record.Generation);
+            // A full share takes names and no content: then one unfinished generation is enough.
+            if (record.Generation == _unfinished + 1) TryWriting(content);
             if (!share.TryCreate(name, content)) return false;
             // On a server where creation does not exclude, two may have come this far: one content stays.
             if (share.Read(name) is not { } stored || !stored.AsSpan().SequenceEqual(content)) return false;
@@ -90,6 +93,19 @@ internal sealed class ShareChain(IShare share, string clusterId, TimeSpan period
         share.Dispose();
     }
 
+    private void TryWriting(byte[] content)
+    {
+        string name = $"{ProbePrefix}{Environment.ProcessId}.{Guid.NewGuid():N}";
+        try
+        {
+            share.TryCreate(name, content);
+        }
+        finally
+        {
+            share.Delete(name);
+        }
+    }
+
     private static long Highest(List<long> generations) => generations.Count == 0 ? 0 : generations.Max();
 
     private static string NameOf(long generation) => Prefix + generation.ToString("D19", CultureInfo.InvariantCulture);
@@ -129,6 +145,7 @@ internal sealed class ShareChain(IShare share, string clusterId, TimeSpan period
         if (bytes is null) return null;
         if (IsUnfinished(bytes))
         {
+            if (depth == 0) _unfinished = generation;
             if (generation == 1) return WitnessRecord.Unfinished(WitnessRecord.Blank(clusterId), generation, period);
             if (depth == Kept)
                 throw new RecordFormatException($"The last {Kept} generations in '{share.Address}' are all unfinished. Stop all nodes of the cluster, move the directory's content away and start them again.");

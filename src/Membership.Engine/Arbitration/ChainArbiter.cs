@@ -31,6 +31,7 @@ internal sealed class ChainArbiter : IQuorumArbiter
     // Touched only by who has the turn.
     private WitnessRecord? _seen;
     private MonotonicTime _seenSince;
+    private long _highest;
     private MonotonicTime _ownedUntil = MonotonicTime.MinValue;
 
     /// <param name="description">For people: what and where.</param>
@@ -227,6 +228,7 @@ internal sealed class ChainArbiter : IQuorumArbiter
         MonotonicTime until = before + claim.OwnershipPeriod * (1 - ClockMargin);
         MonotonicTime now = _clock.Now;
         _seen = claim;
+        _highest = claim.Generation;
         _seenSince = now;
         if (now >= until)
         {
@@ -238,15 +240,20 @@ internal sealed class ChainArbiter : IQuorumArbiter
     }
 
     /// <summary>Looks at the chain; remembers since when its newest generation has been there, counted from after reading it.</summary>
+    /// <exception cref="IOException">It cannot be read, or is not the chain it was.</exception>
     private WitnessRecord Observe(IWitnessChain chain)
     {
         while (true)
         {
             long generation = chain.HighestGeneration();
+            // Generations only grow: this is not the chain that was there before, and its owner may not know yet.
+            if (generation < _highest)
+                throw new IOException($"The {Description} went back from generation {_highest} to {generation}: its content was removed or restored, or another place is there now (a mount that is gone). Bring the right one back, or, if its record is lost for good, restart the nodes.");
             bool known = _seen is { } seen && seen.Generation == generation;
             if (known && !_seen!.IsUnfinished) return _seen;
             WitnessRecord? read = generation == 0 ? WitnessRecord.Blank(chain.ClusterId) : chain.Read(generation);
             if (read is null) continue;
+            _highest = generation;
             _seen = read;
             // Its writer counts from before the generation was there at all, finished or not.
             if (!known) _seenSince = _clock.Now;

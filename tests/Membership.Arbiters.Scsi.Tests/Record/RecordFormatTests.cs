@@ -4,6 +4,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Membership.Arbiters.Scsi.Record;
 using Membership.Arbiters.Scsi.Reservations;
+using Membership.Arbiters.Scsi.Transports;
 using Membership.Engine;
 using Membership.Engine.Arbitration;
 using Xunit;
@@ -86,6 +87,20 @@ public sealed class RecordFormatTests
         Assert.True(watch.Wait(claim.Claimant, start) <= TimeSpan.Zero);
         watch.See([claim with { Sequence = 7, State = ClaimState.Released }], start + TimeSpan.FromSeconds(6));
         Assert.True(watch.Wait(Guid.Empty, start + TimeSpan.FromSeconds(6)) <= TimeSpan.Zero);
+    }
+
+    [Fact]
+    public void A_claim_covered_by_a_write_that_came_late_counts_on_and_a_slot_that_went_further_back_is_refused()
+    {
+        var watch = new SlotWatch();
+        var start = new MonotonicTime(1000);
+        SlotHead claim = Head(7) with { Period = TimeSpan.FromSeconds(6) }, covered = Head(6) with { State = ClaimState.Released };
+        watch.See([claim], start);
+        watch.See([covered], start + TimeSpan.FromSeconds(2));
+        watch.See([covered], start + TimeSpan.FromSeconds(5));
+        Assert.InRange(watch.Wait(Guid.Empty, start + TimeSpan.FromSeconds(5)).TotalSeconds, 3.0599, 3.0601);
+        Assert.Contains("went back", Assert.Throws<ScsiException>(() => watch.See([Head(4)], start)).Message, StringComparison.Ordinal);
+        Assert.Contains("went back", Assert.Throws<ScsiException>(() => watch.See([SlotHead.Blank(new NodeId(3))], start)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

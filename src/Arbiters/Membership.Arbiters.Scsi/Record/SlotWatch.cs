@@ -1,6 +1,7 @@
 // Since when each slot has been as it is, by this node's clock, counted from after it was read. A claim that has not
 // moved for its own period and the clock margin has run out by its owner's rule.
 using System.Collections.Immutable;
+using Membership.Arbiters.Scsi.Transports;
 using Membership.Engine;
 
 namespace Membership.Arbiters.Scsi.Record;
@@ -14,11 +15,16 @@ internal sealed class SlotWatch
 
     /// <param name="heads">As just read.</param>
     /// <param name="now">A time after the reading ended.</param>
+    /// <exception cref="ScsiException">A slot is older than it was: this is not the disk it was, and an owner may not know yet.</exception>
     public void See(ImmutableArray<SlotHead> heads, MonotonicTime now)
     {
         foreach (SlotHead head in heads)
         {
-            if (!_seen.TryGetValue(head.Node, out (SlotHead Head, MonotonicTime Since) known) || !known.Head.IsSameWrite(head)) _seen[head.Node] = (head, now);
+            bool known = _seen.TryGetValue(head.Node, out (SlotHead Head, MonotonicTime Since) seen);
+            if (known && seen.Head.IsSameWrite(head)) continue;
+            if (!known || head.Sequence >= seen.Head.Sequence) _seen[head.Node] = (head, now);
+            else if (head.Sequence == seen.Head.Sequence - 1 && head.Sequence > 0) _seen[head.Node] = (StillBelieved(seen.Head, head), now);
+            else throw new ScsiException($"The witness LUN went back: the slot of node {head.Node} was at write {seen.Head.Sequence} and is at {head.Sequence} now. An older copy of the disk, or another disk, is there. Bring the right one back, or, if its record is lost for good, restart the nodes.");
         }
     }
 
@@ -38,4 +44,9 @@ internal sealed class SlotWatch
     }
 
     public void Forget() => _seen.Clear();
+
+    /// <summary>A write that came late may have covered the newest one, whose writer was told that it succeeded: what it claimed counts on.</summary>
+    private static SlotHead StillBelieved(SlotHead covered, SlotHead left) => covered.State == ClaimState.Active
+        ? left with { State = ClaimState.Active, Period = covered.Period > left.Period ? covered.Period : left.Period }
+        : left;
 }
