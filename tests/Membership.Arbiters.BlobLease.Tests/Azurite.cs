@@ -12,7 +12,7 @@ using Membership.Engine.Arbitration;
 
 namespace Membership.Arbiters.BlobLease.Tests;
 
-/// <summary>Arguments of an arbiter: "key", service, key, container; or "sas", service, token, container.</summary>
+/// <summary>Arguments of an arbiter: "key", service, key, container[, "patient"]; or "sas", service, token, container.</summary>
 public sealed class Azurite : NetworkBackend
 {
     /// <summary>Azurite's well-known account; it is no secret.</summary>
@@ -46,10 +46,16 @@ public sealed class Azurite : NetworkBackend
             RenewInterval = TimeSpan.FromMilliseconds(400),
             CallDeadline = TimeSpan.FromSeconds(2),
         };
+        if (arguments[^1] == "patient") (options.LeaseDuration, options.CallDeadline) = (TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(30));
         if (arguments[0] == "sas") options.SasToken = arguments[2];
         else (options.AccountName, options.AccountKey) = (Account, arguments[2]);
         return new BlobLeaseArbiter(options);
     }
+
+    public override string[] PatientArguments => [.. Arguments, "patient"];
+
+    /// <summary>The first request's.</summary>
+    public override TimeSpan OwnCallLimit => TimeSpan.FromSeconds(2);
 
     public override IQuorumArbiter Create(IReadOnlyList<string> arguments) => Make(arguments);
 

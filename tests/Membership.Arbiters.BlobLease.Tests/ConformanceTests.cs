@@ -20,6 +20,9 @@ public sealed class BlobLeaseCrowdTests : CrowdConformance<Azurite>;
 public sealed class BlobLeaseServerFaultTests : ServerFaultConformance<Azurite>;
 
 [Trait("Category", "Arbiters")]
+public sealed class BlobLeaseHungServerTests : HungServerConformance<Azurite>;
+
+[Trait("Category", "Arbiters")]
 public sealed class BlobLeaseNetworkFaultTests : NetworkFaultConformance<Azurite>;
 
 [Trait("Category", "Arbiters")]

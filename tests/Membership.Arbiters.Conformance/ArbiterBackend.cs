@@ -57,6 +57,15 @@ public abstract class NetworkBackend : ArbiterBackend
     /// <summary>The arguments of an arbiter that reaches it through a proxy at <paramref name="proxy"/>.</summary>
     public abstract string[] ArgumentsVia(IPEndPoint proxy);
 
+    /// <summary>
+    /// The arguments of an arbiter whose own limits are all far longer than <see cref="ContenderProgram.CallLimit"/>: only its caller's token
+    /// can end a call of it in time.
+    /// </summary>
+    public abstract string[] PatientArguments { get; }
+
+    /// <summary>How long the longest call may take without any token, with <see cref="ArbiterBackend.Arguments"/>, while the server hangs.</summary>
+    public abstract TimeSpan OwnCallLimit { get; }
+
     /// <summary>Stops the server: connections are closed, new ones refused.</summary>
     public abstract ValueTask StopAsync();
 

@@ -19,9 +19,15 @@ public abstract class ConformanceCase<TBackend> : IAsyncLifetime
 
     public virtual async ValueTask DisposeAsync()
     {
-        Contenders.Dispose();
-        await Backend.DisposeAsync();
-        GC.SuppressFinalize(this);
+        try
+        {
+            Contenders.Dispose();
+        }
+        finally
+        {
+            await Backend.DisposeAsync();
+            GC.SuppressFinalize(this);
+        }
     }
 
     /// <summary>A contender that has won and renews.</summary>

@@ -105,8 +105,21 @@ public sealed class Contenders : IDisposable
 
     public void Dispose()
     {
-        foreach (ContenderProcess process in _all) process.Dispose();
+        var failures = new List<Exception>();
+        foreach (ContenderProcess process in _all)
+        {
+            try
+            {
+                process.Dispose();
+            }
+            catch (Exception failure) when (failure is InvalidOperationException or System.ComponentModel.Win32Exception)
+            {
+                // The others must end all the same.
+                failures.Add(failure);
+            }
+        }
         Directory.Delete(_directory, recursive: true);
+        if (failures.Count > 0) throw new AggregateException(failures);
     }
 
     private static async Task AssertReadyAsync(ContenderProcess process)

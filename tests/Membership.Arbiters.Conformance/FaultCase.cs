@@ -16,9 +16,15 @@ public abstract class FaultCase<TBackend> : ConformanceCase<TBackend>
 
     public override async ValueTask DisposeAsync()
     {
-        foreach (TcpProxy proxy in _proxies) await proxy.DisposeAsync();
-        await base.DisposeAsync();
-        GC.SuppressFinalize(this);
+        try
+        {
+            foreach (TcpProxy proxy in _proxies) await proxy.DisposeAsync();
+        }
+        finally
+        {
+            await base.DisposeAsync();
+            GC.SuppressFinalize(this);
+        }
     }
 
     /// <summary>Three contend, each over a way of its own; the trouble outlasts any ownership; afterwards somebody must win anew.</summary>

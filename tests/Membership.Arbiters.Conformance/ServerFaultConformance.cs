@@ -1,4 +1,4 @@
-// A server that is stopped and restarted, hangs, or fails: never two owners, every call back in time, nothing confirmed
+// A server that is stopped and restarted, or fails: never two owners, every call back in time, nothing confirmed
 // forgotten, and life goes on afterwards.
 using Xunit;
 
@@ -13,11 +13,6 @@ public abstract class ServerFaultConformance<TBackend> : FaultCase<TBackend>
     public Task A_server_that_is_stopped_and_started_again() => ContendThroughAsync(
         async () => await Backend.StopAsync(),
         async () => await Backend.RestartAsync());
-
-    [Fact]
-    public Task A_server_that_hangs_and_goes_on() => ContendThroughAsync(
-        async () => await Backend.HangAsync(),
-        async () => await Backend.ResumeAsync());
 
     [Fact]
     public Task A_server_that_answers_with_errors() => ContendThroughAsync(

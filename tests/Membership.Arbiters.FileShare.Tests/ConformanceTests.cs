@@ -20,6 +20,9 @@ public sealed class SmbCrowdTests : CrowdConformance<Samba>;
 public sealed class SmbServerFaultTests : ServerFaultConformance<Samba>;
 
 [Trait("Category", "Arbiters")]
+public sealed class SmbHungServerTests : HungServerConformance<Samba>;
+
+[Trait("Category", "Arbiters")]
 public sealed class SmbNetworkFaultTests : NetworkFaultConformance<Samba>;
 
 [Trait("Category", "Arbiters")]

@@ -30,6 +30,11 @@ public sealed class Samba : NetworkBackend
 
     public override TimeSpan ContentionTime => TimeSpan.FromSeconds(20);
 
+    public override string[] PatientArguments => [.. Arguments, "patient"];
+
+    /// <summary>Three changes' time for the check.</summary>
+    public override TimeSpan OwnCallLimit => Shares.CallDeadline * 3;
+
     public override IQuorumArbiter Create(IReadOnlyList<string> arguments) => Shares.Make(arguments);
 
     public override string[] ArgumentsVia(IPEndPoint proxy) => At(proxy, "witness/cluster1");

@@ -19,6 +19,20 @@ public class IscsiBackend : NetworkBackend
 
     public override TimeSpan TakeoverBound => OwnershipPeriod * 1.01 + TimeSpan.FromSeconds(1);
 
+    public override string[] PatientArguments
+    {
+        get
+        {
+            string[] arguments = Arguments;
+            // The command's limit is half of it.
+            arguments[4] = "60000";
+            return arguments;
+        }
+    }
+
+    /// <summary>Two calls of twelve commands.</summary>
+    public override TimeSpan OwnCallLimit => OwnershipPeriod / 2 * 12 * 2;
+
     protected virtual ScsiReservationMode Mode => ScsiReservationMode.Persistent;
 
     private TimeSpan RenewInterval => OwnershipPeriod / 4;

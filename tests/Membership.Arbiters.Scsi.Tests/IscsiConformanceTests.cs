@@ -14,6 +14,9 @@ public sealed class IscsiTakeoverTests : TakeoverConformance<IscsiBackend>;
 public sealed class IscsiServerFaultTests : ServerFaultConformance<IscsiBackend>;
 
 [Trait("Category", "Arbiters")]
+public sealed class IscsiHungServerTests : HungServerConformance<IscsiBackend>;
+
+[Trait("Category", "Arbiters")]
 public sealed class IscsiNetworkFaultTests : NetworkFaultConformance<IscsiBackend>;
 
 [Trait("Category", "Arbiters")]

@@ -77,6 +77,7 @@ public abstract class NetworkWitnessStories(WitnessBackend backend, ITestOutputH
         long until = TestbedCluster.Now + (long)(cluster.Witness.OwnershipPeriod * 1.5).TotalNanoseconds;
         await cluster.UntilAsync("everyone serves long after the witness has died", () => cluster.All.All(node => cluster[node].LastServedAt > until) ? "yes" : null, Token);
         Assert.All(cluster.All, node => Assert.False(cluster[node].HasExited));
+        await SaysThatTheWitnessIsLostAsync(cluster);
         cluster.Network.Links = LinkState.Healthy.Split(owners, others);
         foreach (int node in cluster.All) await cluster.HaltAsync(cluster[node], Token);
         cluster.Network.Links = LinkState.Healthy;
@@ -84,6 +85,47 @@ public abstract class NetworkWitnessStories(WitnessBackend backend, ITestOutputH
         await incident.ReturnAsync([.. cluster.All]);
         incident.Judge();
     }
+
+    [Fact]
+    [Trait("Run", "Full")]
+    public Task A_majority_whose_witness_hangs_fails_over_as_fast_as_with_one_that_is_well() => FailOverWithHungWitnessAsync();
+
+    /// <summary>The owner of the witness dies: three of four need nobody else's vote, and whom they would ask does not answer.</summary>
+    private protected async Task FailOverWithHungWitnessAsync()
+    {
+        await using Incident incident = await StartAsync(4);
+        TestbedCluster cluster = incident.Cluster;
+        TimeSpan well = await KillTheOwnerAsync(incident);
+        await incident.ReturnAsync(cluster.All.Where(node => cluster[node].HasExited).ToArray());
+        await incident.WitnessOwnerAsync();
+        cluster.Witness!.Send(Signal.Stop);
+        TimeSpan hung = await KillTheOwnerAsync(incident);
+        // Nothing stops, long past what was owned.
+        int[] survivors = [.. cluster.All.Where(node => !cluster[node].HasExited)];
+        long until = TestbedCluster.Now + (long)(cluster.Witness.OwnershipPeriod * 1.5).TotalNanoseconds;
+        await cluster.UntilAsync("the majority serves on", () => survivors.All(node => cluster[node].LastServedAt > until) ? "yes" : null, Token);
+        Assert.Equal(3, survivors.Length);
+        await SaysThatTheWitnessIsLostAsync(cluster);
+        // A wait for the witness would be a period at least; the rest is what a loaded machine may add.
+        Assert.True(hung < well + cluster.Plan.LossPeriod, $"With a hung witness it took {hung}, with a healthy one {well}.");
+        cluster.Witness.Send(Signal.Continue);
+        await incident.ReturnAsync(cluster.Except(survivors));
+        await cluster.UntilAsync("all are healthy again", () => cluster.All.All(node => cluster[node].Last("health")?["status"] == "Healthy") ? "yes" : null, Token);
+        incident.Judge();
+
+        async Task<TimeSpan> KillTheOwnerAsync(Incident told)
+        {
+            int owner = await told.WitnessOwnerAsync();
+            long killed = cluster[owner].Send(Signal.Kill);
+            long served = await told.OperationalAsync(cluster.Except(owner), killed);
+            told.Measured("kill -9 of the witness' owner, one of four, to the other three serving", killed, served, cluster.Plan.LossPeriod * 2);
+            return TimeSpan.FromMicroseconds((served - killed) / 1000);
+        }
+    }
+
+    /// <summary>Whoever owned it, or would ask for it, degrades and names it; the node that has nothing to do with it has nothing to say.</summary>
+    private static async Task SaysThatTheWitnessIsLostAsync(TestbedCluster cluster)
+        => await cluster.UntilAsync("a node's health degrades and names the witness", () => cluster.All.Select(node => cluster[node].Last("health")).FirstOrDefault(static health => health?["status"] == "Degraded" && health["trouble"].Contains("witness:", StringComparison.Ordinal)), Token);
 
     private async Task<Incident> StartAsync(int nodes) => await Incident.StartAsync(new ClusterPlan { Nodes = nodes, Witness = backend }, output);
 

@@ -29,8 +29,8 @@ builder.Logging.ClearProviders().AddSimpleConsole(static console =>
 });
 builder.Logging.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(static console => console.LogToStandardErrorThreshold = LogLevel.Trace);
 // Before the membership: services stop in reverse order, and what the last moments of a lease are used for must be on record.
-builder.Services.AddHostedService<ServingRecorder>().AddHostedService<EventLines>();
-RegroupMembershipBuilder cluster = builder.Services.AddRegroupMembership(membership).AddMasterService<RecordedMasterWork>();
+builder.Services.AddHostedService<ServingRecorder>().AddHostedService<EventLines>().AddHostedService<HealthLines>();
+RegroupMembershipBuilder cluster = builder.Services.AddRegroupMembership(membership).AddMasterService<RecordedMasterWork>().AddHealthChecks();
 switch (builder.Configuration["Arbiter"])
 {
     case "Scsi":

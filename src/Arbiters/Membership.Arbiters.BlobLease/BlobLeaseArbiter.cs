@@ -50,6 +50,9 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
     /// <inheritdoc/>
     public TimeSpan RenewInterval => _options.RenewInterval;
 
+    /// <inheritdoc/>
+    public TimeSpan TakeoverTime => _options.LeaseDuration;
+
     /// <summary>Makes container and blob if they are missing; tries reading and the right to write.</summary>
     /// <param name="identity">Who asks.</param>
     /// <param name="cancellationToken">The deadline.</param>

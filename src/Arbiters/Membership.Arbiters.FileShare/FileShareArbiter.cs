@@ -41,6 +41,9 @@ public sealed class FileShareArbiter : IQuorumArbiter
     /// <inheritdoc/>
     public TimeSpan RenewInterval => _arbiter.RenewInterval;
 
+    /// <summary>The period of an owner, and a renewal interval for a lock that its server still holds.</summary>
+    public TimeSpan TakeoverTime => _arbiter.TakeoverTime + _arbiter.RenewInterval;
+
     /// <inheritdoc/>
     public ValueTask<string?> CheckAsync(ArbiterIdentity identity, CancellationToken cancellationToken) => _arbiter.CheckAsync(identity, cancellationToken);
 

@@ -45,6 +45,9 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
     /// <inheritdoc/>
     public TimeSpan RenewInterval => _options.RenewInterval;
 
+    /// <inheritdoc/>
+    public TimeSpan TakeoverTime => _options.OwnershipPeriod * (1 + SlotWatch.ClockMargin);
+
     private TimeSpan CallLimit => _options.CommandTimeout * CommandsPerCall;
 
     /// <inheritdoc/>

@@ -55,6 +55,9 @@ internal sealed class ChainArbiter : IQuorumArbiter
     public TimeSpan RenewInterval => _options.RenewInterval;
 
     /// <inheritdoc/>
+    public TimeSpan TakeoverTime => _options.OwnershipPeriod * (1 + ClockMargin);
+
+    /// <inheritdoc/>
     public async ValueTask<string?> CheckAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
     {
         WitnessResult result = await RunAsync(identity, _options.CallDeadline * 3, (_, _) =>

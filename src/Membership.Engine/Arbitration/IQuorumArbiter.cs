@@ -46,6 +46,12 @@ public interface IQuorumArbiter : IAsyncDisposable
     TimeSpan RenewInterval { get; }
 
     /// <summary>
+    /// How long a challenger may have to wait for a former owner's ownership to run out; zero = not at all, or not known (default). An
+    /// arbitration timeout that does not leave this to each of two attempts is logged when the node starts.
+    /// </summary>
+    TimeSpan TakeoverTime => TimeSpan.Zero;
+
+    /// <summary>
     /// Whether the witness keeps a record of views that survives its owner (default true). Without one it is asked only by a regroup of living
     /// members that lack its vote, never while forming or at rest, a Lost is final for the asking node, and the policy must be
     /// <see cref="QuorumPolicy.TwoNodeWitness"/>.

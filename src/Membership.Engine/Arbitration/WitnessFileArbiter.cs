@@ -41,6 +41,9 @@ public sealed class WitnessFileArbiter : IQuorumArbiter
     public TimeSpan RenewInterval => _arbiter.RenewInterval;
 
     /// <inheritdoc/>
+    public TimeSpan TakeoverTime => _arbiter.TakeoverTime;
+
+    /// <inheritdoc/>
     public ValueTask<string?> CheckAsync(ArbiterIdentity identity, CancellationToken cancellationToken) => _arbiter.CheckAsync(identity, cancellationToken);
 
     /// <inheritdoc/>

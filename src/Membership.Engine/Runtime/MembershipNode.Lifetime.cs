@@ -10,6 +10,10 @@ namespace Membership.Engine.Runtime;
 public sealed partial class MembershipNode
 {
     private static readonly TimeSpan WitnessCheckLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>Two attempts get half of the arbitration timeout each, with a quarter to spare for the challenge itself.</summary>
+    private const double ArbitrationAttempts = 2.5;
+
     private static readonly TimeSpan PartStopLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan MinimumDiscovery = TimeSpan.FromMilliseconds(500);
 
@@ -158,6 +162,8 @@ public sealed partial class MembershipNode
         var effects = new NodeEffects(this, _options.ClusterId, Self, loop, store, callbacks, witness, _lease, network, _journal, _history, _counters, metrics, trace, _logger);
         var core = new MembershipCore(ProtocolOptionsFor(), store.Loaded, effects, _clock.Now);
         _logger.Starting(Self, _options.ClusterId, store.Directory, _arbiter?.Description ?? "none");
+        if (_arbiter is not null && _arbiter.TakeoverTime * ArbitrationAttempts is var least && _options.ArbitrationTimeout < least)
+            _logger.ArbitrationTooShort(Self, _options.ArbitrationTimeout, _arbiter.Description, _arbiter.TakeoverTime, least);
         return new Parts(core, loop, store, network, callbacks, witness, metrics, trace);
     }
 

@@ -63,7 +63,7 @@ public sealed record MembershipNodeOptions
     /// <summary>Says out loud that traffic may be neither secret nor authentic; default false.</summary>
     public bool AllowPlainText { get; init; }
 
-    /// <summary>How long a regroup tries to win the witness, 1 s..10 min; default 60 s (the header's <c>MmQuorumArbitrationTimeout</c>).</summary>
+    /// <summary>How long a regroup tries to win the witness, 1 s..10 min; default 60 s (the header's <c>MmQuorumArbitrationTimeout</c>). An attempt gets half: 2.5 times the arbiter's <see cref="Arbitration.IQuorumArbiter.TakeoverTime"/> or more.</summary>
     public TimeSpan ArbitrationTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>An arbitration that took less time waits the rest, 0..10 min; default 0 (the header's <c>MmQuorumArbitrationEqualizer</c>).</summary>

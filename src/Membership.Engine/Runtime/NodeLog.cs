@@ -68,4 +68,7 @@ internal static partial class NodeLog
 
     [LoggerMessage(EventId = 21, Level = LogLevel.Warning, Message = "Node {Node}: {Notification}; what is known of the cluster may be out of date, or wrong")]
     public static partial void ClusterDoubtful(this ILogger logger, NodeId node, ClusterChangeNotification notification);
+
+    [LoggerMessage(EventId = 22, Level = LogLevel.Warning, Message = "Node {Node}: ArbitrationTimeout is {Timeout} and {Witness} may take {Takeover} to change hands; each of two attempts gets half of the timeout: set it to {Least} or more")]
+    public static partial void ArbitrationTooShort(this ILogger logger, NodeId node, TimeSpan timeout, string witness, TimeSpan takeover, TimeSpan least);
 }

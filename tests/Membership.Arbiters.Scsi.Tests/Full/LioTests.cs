@@ -57,6 +57,18 @@ public sealed class LioBackend : NetworkBackend
     public override string[] ArgumentsVia(IPEndPoint proxy)
         => [$"{proxy}", TgtServer.Target, $"{_lun}", nameof(ScsiReservationMode.Persistent), $"{OwnershipPeriod.TotalMilliseconds}", $"{OwnershipPeriod.TotalMilliseconds / 4}", "", ""];
 
+    public override string[] PatientArguments
+    {
+        get
+        {
+            string[] arguments = Arguments;
+            arguments[4] = "60000";
+            return arguments;
+        }
+    }
+
+    public override TimeSpan OwnCallLimit => OwnershipPeriod / 2 * 12 * 2;
+
     public override ValueTask StartAsync()
     {
         (_guest, _lun) = LioGuest.Take();
@@ -104,6 +116,11 @@ public sealed class LioCrowdTests : CrowdConformance<LioBackend>;
 [Trait("Run", "Full")]
 [Collection("guest")]
 public sealed class LioLateEffectTests : LateEffectConformance<LioBackend>;
+
+// Not a server stopped and started: the guest's disks are in its memory, so that it comes back with a blank one, which is refused.
+[Trait("Run", "Full")]
+[Collection("guest")]
+public sealed class LioHungServerTests : HungServerConformance<LioBackend>;
 
 [Trait("Run", "Full")]
 [Collection("guest")]
