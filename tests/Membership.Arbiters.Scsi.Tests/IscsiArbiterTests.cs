@@ -32,6 +32,7 @@ public sealed class IscsiArbiterTests : IDisposable
         }
         // It has seen nothing of the owner before.
         await using ScsiReservationArbiter challenger = Arbiter(new ScsiReservationOptions());
+        Assert.Equal(TimeSpan.FromSeconds(3), challenger.RenewInterval);
         var clock = Stopwatch.StartNew();
         WitnessResult won = await challenger.ArbitrateAsync(Identity(2), None);
         TestContext.Current.TestOutputHelper?.WriteLine($"decided after {clock.Elapsed.TotalSeconds:0.00} s, default options");

@@ -1,8 +1,10 @@
 // What a node does when its host or its witness misbehaves: a callback that throws, one that never returns, an arbiter
 // that hangs or throws.
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Membership.Engine.Arbitration;
 using Membership.Engine.Runtime;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Membership.Engine.Tests.Runtime;
@@ -84,6 +86,42 @@ public sealed class HostTroubleTests
         await cluster.EventuallyAsync(() => MonotonicClock.System.Now > runOut && arbiters.Any(static arbiter => arbiter.BrokenCalls > 0));
         await cluster.AllSeeAsync(1, 2);
         Assert.All(cluster.Nodes, static node => Assert.False(node.Halted.IsCompleted));
+    }
+
+    [Theory]
+    [InlineData(7.5, true)]
+    [InlineData(7.6, false)]
+    public async Task An_arbitration_timeout_that_does_not_leave_two_attempts_their_time_is_logged_at_the_start(double seconds, bool logged)
+    {
+        await using var cluster = new LocalCluster(1, options => options with { ArbitrationTimeout = TimeSpan.FromSeconds(seconds), Policy = QuorumPolicy.NodeAndWitnessMajority });
+        var warnings = new StartWarnings();
+        // Three seconds and a hundredth, two and a half times.
+        await using var node = new MembershipNode(cluster.OptionsOf(1), new WitnessFileArbiter(new WitnessFileOptions { Directory = cluster.WitnessDirectory }), loggerFactory: warnings);
+        await node.StartAsync(Cancel);
+        Assert.Equal(logged, warnings.Said.Any(static line => line.Contains("ArbitrationTimeout is 00:00:07.5000000", StringComparison.Ordinal) && line.Contains("set it to 00:00:07.5750000", StringComparison.Ordinal)));
+    }
+
+    private sealed class StartWarnings : ILoggerFactory, ILogger
+    {
+        public ConcurrentQueue<string> Said { get; } = new();
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (eventId.Id == 22) Said.Enqueue(formatter(state, exception));
+        }
+
+        public void Dispose()
+        {
+        }
     }
 
     private sealed class Throwing : IMembershipCallbacks
