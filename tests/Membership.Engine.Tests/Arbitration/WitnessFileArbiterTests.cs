@@ -1,4 +1,5 @@
 // The embedded witness inside one process: what each call answers, and what is refused.
+using System.Diagnostics;
 using Membership.Engine.Arbitration;
 using Membership.Engine.Runtime;
 using Membership.Engine.Tests.Runtime;
@@ -49,6 +50,34 @@ public sealed class WitnessFileArbiterTests : IDisposable
         Assert.Equal(WitnessOutcome.Lost, (await owner.RenewAsync(Identity(1), None)).Outcome);
         Assert.Equal(WitnessOutcome.Lost, (await owner.WriteSlotAsync(Identity(1), [View(1)], None)).Outcome);
         Assert.Equal(WitnessOutcome.Success, (await challenger.RenewAsync(Identity(2), None)).Outcome);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_directory_that_hangs_ends_each_call_by_its_token_or_by_the_arbiters_own_limit(bool withToken)
+    {
+        string directory = _directory.At("witness"), hanging = Path.Combine(directory, "witness.0000000000000000005");
+        Directory.CreateDirectory(directory);
+        // Opening it to read blocks in the kernel until somebody opens it to write.
+        using (Process make = Process.Start("mkfifo", hanging)) await make.WaitForExitAsync(None);
+        TimeSpan brief = TimeSpan.FromSeconds(0.3), patient = TimeSpan.FromSeconds(60), limit = TimeSpan.FromSeconds(10);
+        await using var arbiter = new WitnessFileArbiter(new WitnessFileOptions
+        {
+            Directory = directory, OwnershipPeriod = withToken ? patient : brief, RenewInterval = brief / 3, CallDeadline = withToken ? patient : brief,
+        });
+        async Task InTimeAsync(Func<CancellationToken, Task> call)
+        {
+            using var token = new CancellationTokenSource(withToken ? brief : Timeout.InfiniteTimeSpan);
+            await call(token.Token).WaitAsync(limit, None);
+        }
+
+        await InTimeAsync(async token => Assert.NotNull(await arbiter.CheckAsync(Identity(1), token)));
+        await InTimeAsync(async token => Assert.Equal(WitnessOutcome.Unknown, (await arbiter.ArbitrateAsync(Identity(1), token)).Outcome));
+        await InTimeAsync(async token => Assert.Equal(WitnessOutcome.Unknown, (await arbiter.RenewAsync(Identity(1), token)).Outcome));
+        await InTimeAsync(async token => Assert.Equal(WitnessOutcome.Unknown, (await arbiter.WriteSlotAsync(Identity(1), [View(1)], token)).Outcome));
+        await InTimeAsync(async token => await arbiter.ReleaseAsync(Identity(1), token));
+        await using (new FileStream(hanging, FileMode.Open, FileAccess.Write)) File.Delete(hanging);
     }
 
     [Fact]
