@@ -174,7 +174,15 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
             {
                 _ownedUntil = MonotonicTime.MinValue;
                 _record = null;
-                seen = (await _blob.LookAsync(cancellationToken).ConfigureAwait(false)).Version;
+                try
+                {
+                    seen = (await _blob.LookAsync(cancellationToken).ConfigureAwait(false)).Version;
+                }
+                catch (RequestTimedOutException) when (!cancellationToken.IsCancellationRequested)
+                {
+                    // Held by another, that much is known; there is time to look again.
+                    seen = null;
+                }
             }
             heldSince = MonotonicTime.Min(heldSince, sent);
             if (_clock.Now - heldSince > _options.LeaseDuration * (1 + ClockMargin) + _options.RenewInterval)
