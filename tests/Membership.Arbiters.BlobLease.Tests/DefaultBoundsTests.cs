@@ -23,7 +23,7 @@ public sealed class DefaultBoundsTests
             Assert.Equal(WitnessOutcome.Success, (await dead.ArbitrateAsync(first, CancellationToken.None)).Outcome);
             renewed = Stopwatch.GetTimestamp();
             WitnessResult held = await dead.RenewAsync(first, CancellationToken.None);
-            Assert.InRange(held.OwnedFor.TotalSeconds, 13, 15);
+            Assert.InRange(held.OwnedFor.TotalSeconds, 13, 16);
         }
         WitnessResult won = await challenger.ArbitrateAsync(new ArbiterIdentity("c", new NodeId(2), new Incarnation(1)), CancellationToken.None);
         TimeSpan taken = Stopwatch.GetElapsedTime(renewed);

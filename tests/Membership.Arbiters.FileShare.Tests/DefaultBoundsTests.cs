@@ -25,7 +25,8 @@ public sealed class DefaultBoundsTests
             Assert.Null(await challenger.CheckAsync(self, CancellationToken.None));
             renewed = Stopwatch.GetTimestamp();
             WitnessResult held = await dead.RenewAsync(first, CancellationToken.None);
-            Assert.InRange(held.OwnedFor.TotalSeconds, 5, 6);
+            // From before the call; on a loaded machine the renewal itself begins a little later than the call.
+            Assert.InRange(held.OwnedFor.TotalSeconds, 5, 7);
         }
         WitnessResult won = await challenger.ArbitrateAsync(self, CancellationToken.None);
         TimeSpan taken = Stopwatch.GetElapsedTime(renewed);

@@ -28,15 +28,7 @@ public sealed partial class LogEventTests
             .SelectMany(static file => Declaration().Matches(File.ReadAllText(file)).Select(match => (int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), Path.GetRelativePath(Root, file)))),
     ];
 
-    private static string Root
-    {
-        get
-        {
-            string? directory = AppContext.BaseDirectory;
-            while (directory is not null && !File.Exists(Path.Combine(directory, "Membership.Plugins.sln"))) directory = Path.GetDirectoryName(directory);
-            return directory ?? throw new InvalidOperationException($"No Membership.Plugins.sln above {AppContext.BaseDirectory}.");
-        }
-    }
+    private static string Root => RepositoryRoot.Path;
 
     private static int Parse(Match number) => int.Parse(number.Value, CultureInfo.InvariantCulture);
 

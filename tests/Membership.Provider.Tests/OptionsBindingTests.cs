@@ -28,6 +28,17 @@ public sealed class OptionsBindingTests
         """;
 
     [Fact]
+    public void Node_majority_is_one_word_in_code()
+    {
+        var services = new ServiceCollection();
+        services.AddRegroupMembership(static options => options.Self = 1).UseNodeMajority(TieBreaker.LowestNode);
+        using ServiceProvider provider = services.BuildServiceProvider();
+        var options = new RegroupMembershipOptions();
+        foreach (IConfigureOptions<RegroupMembershipOptions> configure in provider.GetServices<IConfigureOptions<RegroupMembershipOptions>>()) configure.Configure(options);
+        Assert.Equal((QuorumPolicy.NodeMajority, TieBreaker.LowestNode), (options.Policy!.Value, options.TieBreaker));
+    }
+
+    [Fact]
     public void Every_option_can_be_written_in_a_file()
     {
         RegroupMembershipOptions options = Bind(new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(Whole))).Build());

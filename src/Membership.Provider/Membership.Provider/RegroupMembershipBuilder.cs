@@ -1,5 +1,6 @@
 // What follows AddRegroupMembership: the witness, and the work of the master.
 using System.Diagnostics.CodeAnalysis;
+using Membership.Engine;
 using Membership.Engine.Arbitration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -43,6 +44,19 @@ public sealed class RegroupMembershipBuilder : IMembershipBuilder
     {
         ArgumentNullException.ThrowIfNull(configure);
         Services.Configure<RegroupMembershipOptions>(Name, options => configure(options.WitnessFile));
+        return this;
+    }
+
+    /// <summary>Node votes alone decide, with no witness: <see cref="QuorumPolicy.NodeMajority"/>.</summary>
+    /// <param name="tieBreaker">Whether the half with the lowest number of the view survives an even split; default nobody does.</param>
+    /// <returns>This builder.</returns>
+    public RegroupMembershipBuilder UseNodeMajority(TieBreaker tieBreaker = TieBreaker.None)
+    {
+        Services.Configure<RegroupMembershipOptions>(Name, options =>
+        {
+            options.Policy = QuorumPolicy.NodeMajority;
+            options.TieBreaker = tieBreaker;
+        });
         return this;
     }
 
