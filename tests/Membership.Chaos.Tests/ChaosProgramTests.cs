@@ -13,7 +13,7 @@ public sealed partial class ChaosProgramTests(ITestOutputHelper output)
     [Fact]
     public async Task A_short_campaign_ends_with_its_line_and_finds_nothing()
     {
-        int seed = int.Parse(Environment.GetEnvironmentVariable("REGROUP_TEST_SEED") ?? "1", NumberStyles.None, CultureInfo.InvariantCulture) & 0xffffff;
+        ulong seed = ulong.Parse(Environment.GetEnvironmentVariable("REGROUP_TEST_SEED") ?? "1", NumberStyles.None, CultureInfo.InvariantCulture) & 0xffffff;
         using Process chaos = Start("--minutes", "0.1", "--seed", seed.ToString(CultureInfo.InvariantCulture));
         string[] lines = (await chaos.StandardOutput.ReadToEndAsync(Token)).TrimEnd().Split('\n');
         await chaos.WaitForExitAsync(Token);
