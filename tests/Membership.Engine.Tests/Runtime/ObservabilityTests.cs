@@ -108,6 +108,8 @@ public sealed class ObservabilityTests
         ActivitySource.AddActivityListener(listener);
         await using var cluster = new LocalCluster(3, options => options with { ClusterId = name });
         await cluster.FormAsync();
+        // The first one may still fall into the forming's last stages; the second one is an incident of its own.
+        Assert.Equal(MembershipStatus.Ok, await cluster.Nodes[0].ForceRegroupAsync(Stop));
         Assert.Equal(MembershipStatus.Ok, await cluster.Nodes[0].ForceRegroupAsync(Stop));
         ClusterView view = await cluster.AllSeeAsync(1, 2, 3);
         await cluster.EventuallyAsync(() => spans.Any(static span => (string?)span.GetTagItem("membership.cause") == "Forced"));
