@@ -485,7 +485,12 @@ internal sealed partial class MembershipCore
             }
             bool leaving = Phase is not (NodePhase.Member or NodePhase.Starting);
             bool current = !_idleArbitration && !leaving && _stage == RegroupStage.Prune && _arbitrationActivation == _activation && _decision is null && _seenDecision is null;
-            if (_idleArbitration && !leaving) _acquireNotBefore = _now + _timing.LossPeriod;
+            if (_idleArbitration && !leaving)
+            {
+                _acquireNotBefore = _now + _timing.LossPeriod;
+                // The record knows a newer view that this node never promised: others went on, and the vote must carry no lease here.
+                if (won && recordViews.Any(view => view.Epoch > InForceId.Epoch && _state.FindPending(view.Id) is null)) GiveUpWitness();
+            }
             else if (!current)
             {
                 // A late "won" for another activation is given back.
