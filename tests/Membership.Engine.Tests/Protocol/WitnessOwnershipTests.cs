@@ -38,6 +38,34 @@ public sealed class WitnessOwnershipTests
         Assert.Equal(1, effects.Releases);
     }
 
+    [Fact]
+    public void A_witness_won_at_rest_is_given_back_when_its_record_knows_a_newer_view_than_the_one_in_force()
+    {
+        var effects = new Effects();
+        var core = new MembershipCore(
+            new ProtocolOptions
+            {
+                Self = new NodeId(1),
+                Nodes = [new ConfiguredNode(new NodeId(1), 1)],
+                Rule = new QuorumRule(QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None, false),
+                HasWitness = true,
+            },
+            StoredState.Empty(17), effects, new MonotonicTime(0));
+        core.Start(new RequestId(1), false, effects.Now);
+        effects.Run(core, TimeSpan.FromSeconds(10), () => effects.Arbitration != 0);
+        long forming = effects.Arbitration;
+        core.ArbitrationCompleted(forming, ArbitrationOutcome.Won, effects.Now + TimeSpan.FromSeconds(1), [], effects.Now);
+        effects.Run(core, TimeSpan.FromSeconds(20), () => effects.Arbitration != forming);
+        Assert.NotNull(core.Installed);
+        Assert.NotEqual(forming, effects.Arbitration);
+
+        ClusterView newer = new(new Epoch(100), [new ClusterMember(new NodeId(2), new Incarnation(3), 1, 99)], core.Installed.Rule, ClusterTiming.Default);
+        core.ArbitrationCompleted(effects.Arbitration, ArbitrationOutcome.Won, effects.Now + TimeSpan.FromSeconds(9), [newer], effects.Now);
+        Assert.Equal(NodeId.Invalid, core.QuorumOwner(effects.Now));
+        effects.Run(core, TimeSpan.FromSeconds(1), () => effects.Releases > 0);
+        Assert.Equal(1, effects.Releases);
+    }
+
     /// <summary>Carries the effects out at once: writes are durable, callbacks done, nothing is sent.</summary>
     private sealed class Effects : IProtocolEffects
     {
