@@ -31,6 +31,7 @@ public sealed class ProtocolModelTests
     [InlineData("QUORUM_IGNORES_PENDING", "")]
     [InlineData("JOIN_IGNORES_PENDING", "join of")]
     [InlineData("RECORD_NOT_READ WITNESS=1", "witness")]
+    [InlineData("WON_VOTE_CARRIES_OLD_LEASE WITNESS=1", "with the witness")]
     [InlineData("NO_DEADLINE_HALT PROGRESS DECISIONS=2", "")]
     public async Task A_rule_that_is_taken_out_is_missed(string planted, string told)
     {

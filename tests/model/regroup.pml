@@ -10,7 +10,7 @@
  * Bounds, -D at spin's call: N nodes, INITIAL (set of the first view), DECISIONS, CRASHES, WITNESS, PROGRESS.
  * Rules that can be taken out, one at a time: NO_ACK_BAN, SINGLE_PENDING, SKIP_LEASE_WAIT, NO_RESTART_WAIT,
  * LEASE_IGNORES_PENDING, QUORUM_IGNORES_PENDING, VOID_BY_ABSENCE, JOIN_IGNORES_PENDING, NO_WAIT_FOR_OTHERS, RECORD_NOT_READ,
- * NO_DEADLINE_HALT.
+ * WON_VOTE_CARRIES_OLD_LEASE, NO_DEADLINE_HALT.
  */
 #ifndef N
 #define N 3
@@ -63,6 +63,7 @@ byte restarted;
 byte broken;		/* what a check found */
 
 byte owner = NONE;	/* who owns the witness, by its own clock */
+byte claimed;		/* nodes for whom the witness has a vote in their view in force: the owner, and whom it told in acknowledgements */
 byte record;		/* the witness record: union of the slots */
 bit stable;		/* PROGRESS: no more faults, everybody hears everybody */
 
@@ -145,8 +146,10 @@ c_code {
 		int h, s;
 		for (h = 0; h < N; h++)
 			for (s = 0; s < N; s++)
-				if (h != s && now.serving[h] && now.serving[s] && now.base[h] == now.base[s] && mayAcknowledge(s, h))
+				if (h != s && now.serving[h] && now.serving[s] && now.base[h] == now.base[s] && mayAcknowledge(s, h)) {
 					now.heard[h] |= 1 << s;
+					if (s == now.owner && HAS(now.claimed, s)) now.claimed |= 1 << h;
+				}
 		checkLeases();
 	}
 
@@ -154,7 +157,7 @@ c_code {
 	static int leaseValid(int n)
 	{
 		int d, group = now.heard[n] | 1 << n;
-		int witness = now.owner != NONE && HAS(group, now.owner);
+		int witness = HAS(now.claimed, n);
 		if (!now.serving[n] || !quorum(now.base[n], group, witness)) return 0;
 #ifndef LEASE_IGNORES_PENDING
 		for (d = 0; d < now.made; d++)
@@ -180,7 +183,21 @@ c_code {
 		}
 	}
 
-	static int idle(int n) { return now.act[n] == NONE; }
+	static void forget(int n)
+	{
+		now.heard[n] = 0;
+		now.claimed &= ~(1 << n);
+	}
+
+	static void setOwner(int n)
+	{
+#ifdef WON_VOTE_CARRIES_OLD_LEASE
+		if (now.owner != n) now.claimed &= n == NONE ? 0 : 1 << n;
+#else
+		if (now.owner != n) now.claimed = 0;
+#endif
+		now.owner = n;
+	}
 
 	static int newestInForce(int group)
 	{
@@ -280,9 +297,13 @@ c_code {
 			if (HAS(group, n)) { now.act[n] = NONE; now.accepted[n] = 0; }
 		made = make(plan.view, plan.members, plan.inside, plan.known, plan.epoch);
 		if (plan.winner == NONE) return;
-		now.owner = plan.winner;
+		/* Won in a regroup it is for the decision: a lease it carries only in the next view. */
+#ifdef WON_VOTE_CARRIES_OLD_LEASE
+		now.claimed |= 1 << plan.winner;
+#endif
+		setOwner(plan.winner);
 		now.record |= newer(plan.known, now.epoch[plan.view]) | 1 << plan.view | 1 << made;
-		checkLeases();
+		settle();
 	}
 
 	static int holdsNewerPending(int n, int view)
@@ -364,7 +385,10 @@ c_code {
 		TELL("node %d reports decision %d: on disk, leases of the removed waited for\n", n, d);
 #ifndef SKIP_LEASE_WAIT
 		for (r = 0; r < N; r++)
-			if (HAS(now.removed[d], r) && !forgot(n)) now.heard[r] &= ~(1 << n);
+			if (HAS(now.removed[d], r) && !forgot(n)) {
+				now.heard[r] &= ~(1 << n);
+				if (n == now.owner) now.claimed &= ~(1 << r);
+			}
 #endif
 		settle();
 	}
@@ -409,7 +433,9 @@ c_code {
 		now.inForceEver |= 1 << d;
 		TELL("node %d puts decision %d in force\n", n, d);
 		if (provenBy(n, d) || now.act[n] == d) now.writing[n] = 0;
-		now.base[n] = d; now.act[n] = NONE; now.accepted[n] = 0; now.heard[n] = 0;
+		now.base[n] = d; now.act[n] = NONE; now.accepted[n] = 0;
+		forget(n);
+		if (now.owner == n) now.claimed |= 1 << n;
 		now.pending[n] = newer(now.pending[n], now.epoch[d]);
 		now.serving[n] = HAS(now.members[d], n) && (now.serving[n] || HAS(now.mine[n], d));
 		settle();
@@ -432,8 +458,9 @@ c_code {
 		now.restarted |= 1 << n;
 #endif
 		now.serving[n] = 0; now.writing[n] = 0; now.accepted[n] = 0;
-		now.act[n] = NONE; now.heard[n] = 0; now.mine[n] = 0;
-		if (now.owner == n) now.owner = NONE;
+		now.act[n] = NONE; now.mine[n] = 0;
+		forget(n);
+		if (now.owner == n) setOwner(NONE);
 		checkLeases();
 	}
 
@@ -454,7 +481,7 @@ c_code {
 
 	static int ownershipMayEnd(void) { return WITNESS && now.owner != NONE && !now.stable; }
 
-	static void own(int n) { TELL("node %d owns the witness\n", n); now.owner = n; checkLeases(); }
+	static void own(int n) { TELL("node %d owns the witness\n", n); setOwner(n); now.claimed |= 1 << n; settle(); }
 
 	static int anyStep(void)
 	{
@@ -615,7 +642,7 @@ end:	do
 		Decide(14)
 		Decide(15)
 #endif
-		:: c_expr { (ownershipMayEnd() || mayGiveUp()) } -> c_code { now.owner = NONE; }
+		:: c_expr { (ownershipMayEnd() || mayGiveUp()) } -> c_code { setOwner(NONE); settle(); }
 #ifdef PROGRESS
 		:: !stable -> stable = 1
 		:: c_expr { (now.stable && nothingLeft()) } -> c_code { checkProgress(); }
