@@ -2,20 +2,10 @@
 // after alone, so that every member of both views says the same.
 namespace Membership.Engine.Protocol;
 
-/// <summary>Who has which role; everybody else of the members is "in", everybody else is "out".</summary>
-/// <param name="Members">The members of the view.</param>
-/// <param name="Master">The master, or none.</param>
-/// <param name="ViceMaster">The vice-master, or none.</param>
-/// <param name="Disqualified">Members that may hold no role.</param>
-internal readonly record struct ClusterRoles(NodeSet Members, NodeId Master, NodeId ViceMaster, NodeSet Disqualified)
-{
-    public static ClusterRoles Of(ClusterView? view) => view is null ? default : new ClusterRoles(view.Nodes, view.Master, view.ViceMaster, view.Disqualified);
-}
-
 internal static class ChangeNotifications
 {
     /// <summary>Appends the notifications for one change, in order of occurrence: elections, demotions, who came, who went.</summary>
-    public static void Append(List<ClusterChangeNotification> list, ClusterRoles before, ClusterRoles after)
+    public static void Append(List<ClusterChangeNotification> list, MemberRoles before, MemberRoles after)
     {
         bool masterElected = after.Master.IsValid && after.Master != before.Master;
         bool viceElected = after.ViceMaster.IsValid && after.ViceMaster != before.ViceMaster;
@@ -35,6 +25,6 @@ internal static class ChangeNotifications
     }
 
     /// <summary>It held a role before and is a plain member now.</summary>
-    private static bool LostRole(NodeId holder, ClusterRoles after)
+    private static bool LostRole(NodeId holder, MemberRoles after)
         => holder.IsValid && after.Members.Contains(holder) && holder != after.Master && holder != after.ViceMaster;
 }

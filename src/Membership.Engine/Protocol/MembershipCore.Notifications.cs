@@ -30,7 +30,7 @@ internal sealed partial class MembershipCore
         if (view.IsHandover || Phase is NodePhase.Leaving or NodePhase.Down || !view.Contains(_self, _state.Incarnation)) return;
         ClusterView? before = _untold.Count > 0 ? _untold[^1].View : _toldView ?? (Phase == NodePhase.Joining ? _joinBase : null);
         var changes = new List<ClusterChangeNotification>();
-        ChangeNotifications.Append(changes, ClusterRoles.Of(before), ClusterRoles.Of(view));
+        ChangeNotifications.Append(changes, MemberRoles.Of(before), MemberRoles.Of(view));
         _untold.Add((view, changes));
     }
 

@@ -37,7 +37,7 @@ public sealed class ChangeNotificationTests
         {
             foreach (string after in states)
             {
-                (ClusterRoles from, ClusterRoles to) = (Parse(before), Parse(after));
+                (MemberRoles from, MemberRoles to) = (Parse(before), Parse(after));
                 // Who holds a role gives it up only to somebody else, by leaving, or by being disqualified; a disqualification of a plain
                 // member is no change of roles.
                 if (!Possible(before, after)) continue;
@@ -115,10 +115,10 @@ public sealed class ChangeNotificationTests
         throw new InvalidOperationException($"{end} cannot be reached from {start}");
     }
 
-    private static ClusterRoles Parse(string text)
+    private static MemberRoles Parse(string text)
     {
         string[] roles = text.Split(' ');
         NodeSet Having(string which) => NodeSet.From(Enumerable.Range(0, roles.Length).Where(i => which.Contains(roles[i], StringComparison.Ordinal)).Select(static i => new NodeId(i + 1)));
-        return new ClusterRoles(Having("MVID"), Having("M").Lowest, Having("V").Lowest, Having("D"));
+        return new MemberRoles(Having("MVID"), Having("M").Lowest, Having("V").Lowest, Having("D"));
     }
 }
