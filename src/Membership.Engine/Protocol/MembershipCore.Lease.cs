@@ -112,52 +112,37 @@ internal sealed partial class MembershipCore
         foreach (ClusterMember member in view.Members)
         {
             if (Find(member.Node) is not { } peer || (peer.AckedView != view.Id && !held && !Defect(PlantedDefects.AcknowledgeOtherEpoch))) continue;
-            MonotonicTime until = peer.AckedSentAt + length;
-            if (until <= _now) continue;
-            _leaseScratch[count++] = (until, peer);
-            witness = MonotonicTime.Max(witness, MonotonicTime.Min(until, peer.WitnessUntil));
+            MonotonicTime carried = peer.AckedSentAt + length;
+            if (carried <= _now) continue;
+            _leaseScratch[count++] = (carried, peer);
+            witness = MonotonicTime.Max(witness, MonotonicTime.Min(carried, peer.WitnessUntil));
         }
         if (witness > _now) _leaseScratch[count++] = (witness, null);
         Span<(MonotonicTime Until, Peer? Peer)> entries = _leaseScratch.AsSpan(0, count);
         entries.Sort(static (left, right) => right.Until.Ticks.CompareTo(left.Until.Ticks));
 
-        if (_state.Pending.IsEmpty && _state.InForceId == view.Id) return WhenVotesSuffice(view, entries, length);
-        NodeSet group = NodeSet.Of(_self);
-        int votes = view.Find(_self).Votes;
-        bool witnessVote = false;
-        // Carried by this node alone: still bounded, so that a frozen former life cannot outlive its successor. Renewed with time.
-        if (HasLeaseQuorum(view, group, votes, witnessVote)) return _now + length;
-        foreach (var (until, peer) in entries)
-        {
-            if (peer is null) witnessVote = true;
-            else
-            {
-                group = group.With(peer.Node);
-                votes += view.Find(peer.Node).Votes;
-            }
-            if (HasLeaseQuorum(view, group, votes, witnessVote)) return until;
-        }
-        return MonotonicTime.MinValue;
-    }
-
-    /// <summary>The common case: nothing newer is promised, so votes are all that counts.</summary>
-    private MonotonicTime WhenVotesSuffice(ClusterView view, ReadOnlySpan<(MonotonicTime Until, Peer? Peer)> entries, TimeSpan length)
-    {
+        // The common case: nothing newer is promised, so votes are all that counts, and no set of nodes is built.
+        bool votesSuffice = _state.Pending.IsEmpty && _state.InForceId == view.Id;
         NodeId lowest = view.Nodes.Lowest;
+        NodeSet group = votesSuffice ? default : NodeSet.Of(_self);
         bool withLowest = lowest == _self, witnessVote = false;
         int votes = view.Find(_self).Votes;
-        if (Quorum.Has(view, votes, witnessVote, withLowest)) return _now + length;
-        foreach (var (until, peer) in entries)
+        // Carried by this node alone: still bounded, so that a frozen former life cannot outlive its successor. Renewed with time.
+        MonotonicTime until = _now + length;
+        for (int next = 0; ; next++)
         {
-            if (peer is null) witnessVote = true;
-            else
+            if (votesSuffice ? Quorum.Has(view, votes, witnessVote, withLowest) : HasLeaseQuorum(view, group, votes, witnessVote)) return until;
+            if (next == entries.Length) return MonotonicTime.MinValue;
+            (until, Peer? peer) = entries[next];
+            if (peer is null)
             {
-                votes += view.Find(peer.Node).Votes;
-                withLowest |= peer.Node == lowest;
+                witnessVote = true;
+                continue;
             }
-            if (Quorum.Has(view, votes, witnessVote, withLowest)) return until;
+            votes += view.Find(peer.Node).Votes;
+            withLowest |= peer.Node == lowest;
+            if (!votesSuffice) group = group.With(peer.Node);
         }
-        return MonotonicTime.MinValue;
     }
 
     private bool HasLeaseQuorum(ClusterView view, NodeSet group, int votes, bool witnessVote)

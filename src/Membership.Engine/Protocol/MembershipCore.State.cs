@@ -33,7 +33,6 @@ internal sealed partial class MembershipCore
     private ClusterState _table = ClusterState.Empty;
     private LogEntry? _promised;
     private LogEntry? _lastEntry;
-    private ClusterState? _ifCommitted;
     private NodeSet _promisedBy;
 
     /// <summary>The epoch in which this node is known to have what every survivor has; None while it is not.</summary>
@@ -92,19 +91,24 @@ internal sealed partial class MembershipCore
     private void CompleteStateRequests(MembershipStatus status, string? detail)
     {
         foreach (var (request, _, _) in _updates) _effects.CompleteRequest(request, status, detail);
-        foreach (var (request, _) in _underWay) _effects.CompleteRequest(request, MembershipStatus.Timeout, "this node is out; whether the update was carried out is not known");
+        GiveUpBatch("this node is out; whether the update was carried out is not known");
         foreach (var (request, _) in _reads) _effects.CompleteRequest(request, status, detail);
         _updates.Clear();
-        _underWay.Clear();
         _reads.Clear();
+    }
+
+    /// <summary>The verdicts of the batch under way will not be known here.</summary>
+    private void GiveUpBatch(string detail)
+    {
         _batch = null;
+        foreach (var (request, _) in _underWay) _effects.CompleteRequest(request, MembershipStatus.Timeout, detail);
+        _underWay.Clear();
     }
 
     private void ForgetState()
     {
         _table = ClusterState.Empty;
         _promised = _lastEntry = null;
-        _ifCommitted = null;
         _incoming.Clear();
         _stateEpoch = Epoch.None;
         _joinState = null;
@@ -203,7 +207,6 @@ internal sealed partial class MembershipCore
     private void Propose(LogEntry entry)
     {
         _promised = entry;
-        _ifCommitted = _table.Apply(entry);
         _promisedBy = NodeSet.Of(_self);
         SendPromised();
         if (_inForce!.Members.Length != 1 && !Defect(PlantedDefects.CommitWithoutAll)) return;
@@ -262,10 +265,7 @@ internal sealed partial class MembershipCore
         CommitThrough(message.Committed, message.CommittedEpoch);
         LogEntry entry = message.Entry;
         if (entry.Sequence == _table.Sequence + 1 && (_promised is null || _promised.Epoch <= entry.Epoch))
-        {
             _promised = entry;
-            _ifCommitted = null;
-        }
         else if (entry.Sequence > _table.Sequence)
         {
             AskForState(peer);
@@ -292,10 +292,9 @@ internal sealed partial class MembershipCore
     private void Commit()
     {
         LogEntry entry = _promised!;
-        _table = _ifCommitted ?? _table.Apply(entry);
+        _table = _table.Apply(entry);
         _lastEntry = entry;
         _promised = null;
-        _ifCommitted = null;
         _effects.StateApplied(entry, _table);
         CompleteOwnUpdates(entry);
     }

@@ -70,7 +70,7 @@ internal sealed partial class MembershipCore
         }
         if (equal || Defect(PlantedDefects.NoStateRecovery))
         {
-            _promised = Defect(PlantedDefects.NoStateRecovery) ? null : _promised;
+            _promised = null;
             BecomeReady("all survivors have the same");
             return true;
         }
@@ -120,14 +120,13 @@ internal sealed partial class MembershipCore
         else if (offer.Last is { } last && last.Sequence == _table.Sequence + 1)
         {
             _promised = last;
-            _ifCommitted = null;
             Commit();
         }
-        if (offer.Promised is { } promised && promised.Sequence == _table.Sequence + 1 && (_promised is null || promised.Epoch > _promised.Epoch)) (_promised, _ifCommitted) = (promised, null);
+        if (offer.Promised is { } promised && promised.Sequence == _table.Sequence + 1 && (_promised is null || promised.Epoch > _promised.Epoch)) _promised = promised;
         // The coordinator is ready and has nothing promised that this node lacks, or it will say so under this epoch.
         if (fromCoordinator && offer.Ready && offer.Sequence == _table.Sequence)
         {
-            if (_promised is { } stale && stale.Epoch != InForceId.Epoch) (_promised, _ifCommitted) = (null, null);
+            if (_promised is { } stale && stale.Epoch != InForceId.Epoch) _promised = null;
             BecomeReady("told by the coordinator");
         }
         return DropReason.None;
@@ -138,11 +137,8 @@ internal sealed partial class MembershipCore
     {
         _table = whole;
         _lastEntry = null;
-        (_promised, _ifCommitted) = (null, null);
+        _promised = null;
         _effects.StateReplaced(_table);
-        if (_batch is not { } mine || !_table.Knows(_self, mine.Life, mine.Number)) return;
-        _batch = null;
-        foreach (var (request, _) in _underWay) _effects.CompleteRequest(request, MembershipStatus.Timeout, "the update was judged, but the verdict did not reach this node; read the table");
-        _underWay.Clear();
+        if (_batch is { } mine && _table.Knows(_self, mine.Life, mine.Number)) GiveUpBatch("the update was judged, but the verdict did not reach this node; read the table");
     }
 }
