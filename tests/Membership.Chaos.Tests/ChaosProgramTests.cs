@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Membership.Tests;
 using Xunit;
 
 namespace Membership.Testbed.Tests;
@@ -13,7 +14,7 @@ public sealed partial class ChaosProgramTests(ITestOutputHelper output)
     [Fact]
     public async Task A_short_campaign_ends_with_its_line_and_finds_nothing()
     {
-        ulong seed = ulong.Parse(Environment.GetEnvironmentVariable("REGROUP_TEST_SEED") ?? "1", NumberStyles.None, CultureInfo.InvariantCulture) & 0xffffff;
+        ulong seed = TestSeed.Current & 0xffffff;
         using Process chaos = Start("--minutes", "0.1", "--seed", seed.ToString(CultureInfo.InvariantCulture));
         string[] lines = (await chaos.StandardOutput.ReadToEndAsync(Token)).TrimEnd().Split('\n');
         await chaos.WaitForExitAsync(Token);

@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Membership.Fuzz;
+using Membership.Tests;
 using Xunit;
 
 namespace Membership.Fuzz.Tests;
@@ -12,18 +13,24 @@ public sealed class FuzzTests
 
     public static TheoryData<string> Targets => [.. FuzzTarget.All.Select(static target => target.Name)];
 
-    private static int Seed => int.Parse(Environment.GetEnvironmentVariable("REGROUP_TEST_SEED") ?? "1", CultureInfo.InvariantCulture) & int.MaxValue;
-
     [Theory]
     [MemberData(nameof(Targets))]
     public void No_input_gets_an_exception_out_or_takes_memory_or_time_out_of_proportion(string target)
     {
-        FuzzResult result = new Fuzzer(FuzzTarget.Find(target)!, Seed).Run(InputsPerTarget, TimeSpan.MaxValue);
+        FuzzResult result = new Fuzzer(FuzzTarget.Find(target)!, TestSeed.ToInt32(TestSeed.Current)).Run(InputsPerTarget, TimeSpan.MaxValue);
         Assert.True(result.Finding is null, result.Finding);
         Assert.Equal(InputsPerTarget, result.Inputs);
         Assert.True(result.Accepted > 0, "no input got through to the end of the parser");
         Assert.True(result.Paths > 10, "no input did anything that the corpus does not");
     }
+
+    [Theory]
+    [InlineData(null, 1)]
+    [InlineData("0", 0)]
+    [InlineData("2147483648", 0)]
+    [InlineData("4294967295", int.MaxValue)]
+    [InlineData("18446744073709551615", int.MaxValue)]
+    public void Every_seed_that_a_run_may_draw_is_one_for_the_fuzzer(string? drawn, int seed) => Assert.Equal(seed, TestSeed.ToInt32(TestSeed.Parse(drawn)));
 
     [Theory]
     [MemberData(nameof(Targets))]

@@ -1,6 +1,7 @@
 // A fixed few hundred seeds on every run of ./test, and one that nobody has seen before, printed so that it can be replayed.
 using Membership.Simulator.Commands;
 using Membership.Simulator.Workload;
+using Membership.Tests;
 using Xunit;
 
 namespace Membership.Simulator.Tests;
@@ -22,7 +23,7 @@ public sealed class SeedTests(ITestOutputHelper output)
     public void A_new_random_seed_shows_no_violation()
     {
         // ./test picks and prints it, so that a run can be repeated.
-        ulong seed = ulong.TryParse(Environment.GetEnvironmentVariable("REGROUP_TEST_SEED"), out ulong given) ? given : (ulong)Random.Shared.NextInt64(1_000_000, long.MaxValue);
+        ulong seed = TestSeed.Current;
         output.WriteLine($"random seed {seed}: eng/simulate --replay {seed} --trace");
         SeedResult result = SeedRun.Run(seed, new RunFilter(), trace: null);
         Assert.True(result.Violation is null, $"eng/simulate --replay {seed} --trace: {result.Violation}");
