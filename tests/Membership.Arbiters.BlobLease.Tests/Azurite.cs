@@ -76,21 +76,7 @@ public sealed class Azurite : NetworkBackend
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        while (true)
-        {
-            if (_process.HasExited) throw new InvalidOperationException($"Azurite ended at once: {await _process.StandardError.ReadToEndAsync(CancellationToken.None)}");
-            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            try
-            {
-                await socket.ConnectAsync(EndPoint, deadline.Token);
-                return;
-            }
-            catch (SocketException)
-            {
-                await Task.Delay(50, deadline.Token);
-            }
-        }
+        await _process.ListeningAsync("Azurite", EndPoint);
     }
 
     public override async ValueTask StopAsync()

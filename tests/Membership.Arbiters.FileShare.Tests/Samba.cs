@@ -90,21 +90,7 @@ public sealed class Samba : NetworkBackend
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        while (true)
-        {
-            if (_process.HasExited) throw new InvalidOperationException($"smbd ended at once: {await _process.StandardError.ReadToEndAsync(CancellationToken.None)}");
-            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            try
-            {
-                await socket.ConnectAsync(EndPoint, deadline.Token);
-                return;
-            }
-            catch (SocketException)
-            {
-                await Task.Delay(50, deadline.Token);
-            }
-        }
+        await _process.ListeningAsync("smbd", EndPoint);
     }
 
     public override ValueTask HangAsync()

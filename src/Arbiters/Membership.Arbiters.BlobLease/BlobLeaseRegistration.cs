@@ -1,7 +1,5 @@
 // The one line in a host's set-up, and the check of its options at host start.
 using Membership.Engine.Arbitration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
 namespace Membership.Arbiters.BlobLease;
@@ -16,13 +14,7 @@ public static class BlobLeaseRegistration
     /// <returns>The builder.</returns>
     public static TBuilder UseBlobLease<TBuilder>(this TBuilder builder, Action<BlobLeaseOptions>? configure = null)
         where TBuilder : IMembershipBuilder
-    {
-        ArgumentNullException.ThrowIfNull(builder);
-        if (configure is not null) builder.Services.Configure(configure);
-        builder.Services.AddOptions<BlobLeaseOptions>().ValidateOnStart();
-        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<BlobLeaseOptions>, BlobLeaseOptionsValidator>());
-        return builder.UseArbiter(static provider => new BlobLeaseArbiter(provider.GetRequiredService<IOptions<BlobLeaseOptions>>().Value));
-    }
+        => builder.UseArbiterWithOptions<TBuilder, BlobLeaseOptions, BlobLeaseOptionsValidator>(configure, static options => new BlobLeaseArbiter(options));
 }
 
 internal sealed class BlobLeaseOptionsValidator : IValidateOptions<BlobLeaseOptions>

@@ -1,7 +1,5 @@
 // The one line in a host's set-up, and the check of its options at host start.
 using Membership.Engine.Arbitration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
 namespace Membership.Arbiters.FileShare;
@@ -16,13 +14,7 @@ public static class FileShareRegistration
     /// <returns>The builder.</returns>
     public static TBuilder UseFileShareWitness<TBuilder>(this TBuilder builder, Action<FileShareOptions>? configure = null)
         where TBuilder : IMembershipBuilder
-    {
-        ArgumentNullException.ThrowIfNull(builder);
-        if (configure is not null) builder.Services.Configure(configure);
-        builder.Services.AddOptions<FileShareOptions>().ValidateOnStart();
-        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<FileShareOptions>, FileShareOptionsValidator>());
-        return builder.UseArbiter(static provider => new FileShareArbiter(provider.GetRequiredService<IOptions<FileShareOptions>>().Value));
-    }
+        => builder.UseArbiterWithOptions<TBuilder, FileShareOptions, FileShareOptionsValidator>(configure, static options => new FileShareArbiter(options));
 }
 
 internal sealed class FileShareOptionsValidator : IValidateOptions<FileShareOptions>

@@ -1,8 +1,6 @@
 // UseScsiReservation: what a host writes after AddRegroupMembership.
 using Membership.Arbiters.Scsi;
 using Membership.Engine.Arbitration;
-using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Options;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -16,11 +14,5 @@ public static class ScsiMembershipBuilderExtensions
     /// <returns>The builder.</returns>
     public static TBuilder UseScsiReservation<TBuilder>(this TBuilder builder, Action<ScsiReservationOptions>? configure = null)
         where TBuilder : IMembershipBuilder
-    {
-        ArgumentNullException.ThrowIfNull(builder);
-        OptionsBuilder<ScsiReservationOptions> options = builder.Services.AddOptions<ScsiReservationOptions>().ValidateOnStart();
-        if (configure is not null) options.Configure(configure);
-        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ScsiReservationOptions>, ScsiReservationOptionsValidator>());
-        return builder.UseArbiter(static provider => new ScsiReservationArbiter(provider.GetRequiredService<IOptions<ScsiReservationOptions>>().Value));
-    }
+        => builder.UseArbiterWithOptions<TBuilder, ScsiReservationOptions, ScsiReservationOptionsValidator>(configure, static options => new ScsiReservationArbiter(options));
 }

@@ -111,12 +111,12 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
     {
         if (_stopping.IsCancellationRequested) return;
         await _stopping.CancelAsync().ConfigureAwait(false);
-        Task<bool> closed = _thread.RunAsync(() =>
+        Task<bool> closed = _thread.Run(() =>
         {
             _contest?.Dispose();
             return true;
         }, CancellationToken.None);
-        _thread.Complete();
+        _thread.Dispose();
         await Task.WhenAny(closed, Task.Delay(_options.CommandTimeout)).ConfigureAwait(false);
     }
 
@@ -135,7 +135,7 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
         var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
         both.CancelAfter(limit);
         CancellationToken token = both.Token;
-        Task<WitnessResult> running = _thread.RunAsync(() => work(EngagedFor(identity), new Deadline(MonotonicClock.System.Now + limit, token)), token);
+        Task<WitnessResult> running = _thread.Run(() => work(EngagedFor(identity), new Deadline(MonotonicClock.System.Now + limit, token)), token);
         // The source lives as long as the work does, which may be longer than this call.
         _ = running.ContinueWith(static (ended, source) =>
         {
@@ -195,7 +195,7 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
 
     private void FenceLater(ArbiterIdentity identity, ImmutableArray<ClusterView> views)
     {
-        Task<int> fencing = _thread.RunAsync(
+        Task<int> fencing = _thread.Run(
             () => EngagedFor(identity).Contest.Fence(views, new Deadline(MonotonicClock.System.Now + _options.CommandTimeout * 2, _stopping.Token)), _stopping.Token);
         // Not fenced now is fenced at the next write; who was removed has lost its lease anyway.
         _ = fencing.ContinueWith(static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
@@ -220,7 +220,7 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
                 await Task.Delay(_options.RenewInterval / 2, stopping).ConfigureAwait(false);
                 try
                 {
-                    await _thread.RunAsync(() =>
+                    await _thread.Run(() =>
                     {
                         if (_contest is { IsOwned: false } contest) contest.Observe(new Deadline(MonotonicClock.System.Now + _options.CommandTimeout, stopping));
                         return true;

@@ -2,6 +2,7 @@
 // little that a builder must offer. A later registration replaces an earlier one.
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 
 namespace Membership.Engine.Arbitration;
 
@@ -37,5 +38,18 @@ public static class ArbiterRegistrationExtensions
         ArgumentNullException.ThrowIfNull(create);
         builder.Services.Replace(ServiceDescriptor.KeyedSingleton(builder.ServiceKey, new ArbiterRegistration(create)));
         return builder;
+    }
+
+    /// <summary>Uses an arbiter made from options of its own, which are validated when the host starts.</summary>
+    internal static TBuilder UseArbiterWithOptions<TBuilder, TOptions, TValidator>(this TBuilder builder, Action<TOptions>? configure, Func<TOptions, IQuorumArbiter> create)
+        where TBuilder : IMembershipBuilder
+        where TOptions : class
+        where TValidator : class, IValidateOptions<TOptions>
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        OptionsBuilder<TOptions> options = builder.Services.AddOptions<TOptions>().ValidateOnStart();
+        if (configure is not null) options.Configure(configure);
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<TOptions>, TValidator>());
+        return builder.UseArbiter(provider => create(provider.GetRequiredService<IOptions<TOptions>>().Value));
     }
 }

@@ -19,6 +19,9 @@ internal sealed class IoThread(string name) : TaskScheduler, IDisposable
     /// <summary>Starts work here.</summary>
     public Task Run(Func<Task> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this).Unwrap();
 
+    /// <summary>Does a piece of blocking work here; not at all if <paramref name="cancelled"/> before its turn.</summary>
+    public Task<T> Run<T>(Func<T> work, CancellationToken cancelled) => Task.Factory.StartNew(work, cancelled, TaskCreationOptions.DenyChildAttach, this);
+
     /// <summary>The thread ends after what it was given; what comes later runs on the thread pool. Does not wait.</summary>
     public void Dispose() => _work.CompleteAdding();
 
