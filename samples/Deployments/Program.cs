@@ -22,10 +22,12 @@ if (builder.Configuration["config"] is not { } file)
 builder.Configuration.AddJsonFile(Path.GetFullPath(file), optional: false).AddEnvironmentVariables().AddCommandLine(rest);
 
 RegroupMembershipBuilder membership = builder.Services.AddRegroupMembership(builder.Configuration.GetSection(RegroupMembershipOptions.SectionName)).AddHealthChecks();
-IConfigurationSection disk = builder.Configuration.GetSection("ScsiReservation"), share = builder.Configuration.GetSection("FileShareWitness"), blob = builder.Configuration.GetSection("BlobLease");
-if (disk.Exists()) membership.UseScsiReservation(options => disk.Bind(options));
-else if (share.Exists()) membership.UseFileShareWitness(options => share.Bind(options));
-else if (blob.Exists()) membership.UseBlobLease(options => blob.Bind(options));
+IConfigurationSection disk = builder.Configuration.GetSection(ScsiReservationOptions.SectionName);
+IConfigurationSection share = builder.Configuration.GetSection(FileShareOptions.SectionName);
+IConfigurationSection blob = builder.Configuration.GetSection(BlobLeaseOptions.SectionName);
+if (disk.Exists()) membership.UseScsiReservation(disk);
+else if (share.Exists()) membership.UseFileShareWitness(share);
+else if (blob.Exists()) membership.UseBlobLease(blob);
 
 using IHost host = builder.Build();
 if (check)

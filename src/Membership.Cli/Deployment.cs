@@ -13,7 +13,7 @@ namespace Membership.Cli;
 
 internal sealed class Deployment
 {
-    public const string DiskSection = "ScsiReservation", ShareSection = "FileShareWitness", BlobSection = "BlobLease";
+    public const string DiskSection = ScsiReservationOptions.SectionName, ShareSection = FileShareOptions.SectionName, BlobSection = BlobLeaseOptions.SectionName;
 
     private readonly string _section;
 
@@ -54,9 +54,9 @@ internal sealed class Deployment
         var services = new ServiceCollection();
         services.AddLogging();
         RegroupMembershipBuilder membership = services.AddRegroupMembership(Configuration.GetSection(_section));
-        if (Configuration.GetSection(DiskSection) is var disk && disk.Exists()) membership.UseScsiReservation(options => disk.Bind(options));
-        else if (Configuration.GetSection(ShareSection) is var share && share.Exists()) membership.UseFileShareWitness(options => share.Bind(options));
-        else if (Configuration.GetSection(BlobSection) is var blob && blob.Exists()) membership.UseBlobLease(options => blob.Bind(options));
+        if (Configuration.GetSection(DiskSection) is var disk && disk.Exists()) membership.UseScsiReservation(disk);
+        else if (Configuration.GetSection(ShareSection) is var share && share.Exists()) membership.UseFileShareWitness(share);
+        else if (Configuration.GetSection(BlobSection) is var blob && blob.Exists()) membership.UseBlobLease(blob);
         using ServiceProvider provider = services.BuildServiceProvider();
         var failures = new List<string>();
         Collect<RegroupMembershipOptions>(provider, failures);

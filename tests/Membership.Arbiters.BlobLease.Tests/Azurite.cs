@@ -9,6 +9,7 @@ using Azure.Storage.Blobs;
 using Azure.Storage.Sas;
 using Membership.Arbiters.Conformance;
 using Membership.Engine.Arbitration;
+using Membership.Tests;
 
 namespace Membership.Arbiters.BlobLease.Tests;
 
@@ -63,7 +64,7 @@ public sealed class Azurite : NetworkBackend
 
     public override async ValueTask StartAsync()
     {
-        string program = Path.Combine(Repository(), ".cache/azurite/node_modules/.bin/azurite-blob");
+        string program = Path.Combine(RepositoryRoot.Path, ".cache/azurite/node_modules/.bin/azurite-blob");
         if (!File.Exists(program)) throw new InvalidOperationException($"{program} is missing: run eng/backends (./test does).");
         // One silently refuses a port that is taken, so it is asked who answers, not only whether.
         _process = Process.Start(new ProcessStartInfo(program)
@@ -144,12 +145,5 @@ public sealed class Azurite : NetworkBackend
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         return (IPEndPoint)socket.LocalEndPoint!;
-    }
-
-    private static string Repository()
-    {
-        DirectoryInfo? directory = new(AppContext.BaseDirectory);
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Membership.Plugins.sln"))) directory = directory.Parent;
-        return directory?.FullName ?? throw new InvalidOperationException($"{AppContext.BaseDirectory} is not inside the repository.");
     }
 }

@@ -1,6 +1,7 @@
 // The options and the one line in a host's set-up.
 using Membership.Engine.Arbitration;
 using Membership.Provider;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Xunit;
@@ -40,6 +41,35 @@ public sealed class RegistrationTests
         foreach (string word in (string[])["'not/rooted'", "for smb:// paths", "without UserName", "OwnershipPeriod is", "RenewInterval is", "CallDeadline is"])
             Assert.Contains(refused.Failures, failure => failure.Contains(word, StringComparison.Ordinal));
     }
+
+    [Fact]
+    public async Task Each_cluster_of_a_process_has_a_witness_with_options_of_its_own()
+    {
+        var services = new ServiceCollection();
+        services.AddRegroupMembership("red", static _ => { }).UseFileShareWitness(static options => options.Path = "/mnt/red");
+        services.AddRegroupMembership("blue", static _ => { }).UseFileShareWitness(Section(("Path", "/mnt/blue"), ("RenewInterval", "00:00:01")));
+        services.AddRegroupMembership(static _ => { }).UseFileShareWitness(static options => options.Path = "not/rooted");
+        await using ServiceProvider provider = services.BuildServiceProvider();
+        await using IQuorumArbiter red = provider.GetRequiredKeyedService<ArbiterRegistration>("red").Create(provider);
+        await using IQuorumArbiter blue = provider.GetRequiredKeyedService<ArbiterRegistration>("blue").Create(provider);
+        Assert.Equal(("file-share witness /mnt/red", TimeSpan.FromSeconds(2)), (red.Description, red.RenewInterval));
+        Assert.Equal(("file-share witness /mnt/blue", TimeSpan.FromSeconds(1)), (blue.Description, blue.RenewInterval));
+        Assert.Throws<OptionsValidationException>(() => provider.GetRequiredService<ArbiterRegistration>().Create(provider));
+    }
+
+    [Fact]
+    public void A_name_that_no_option_has_is_refused_and_named()
+    {
+        var services = new ServiceCollection();
+        services.AddRegroupMembership(static _ => { }).UseFileShareWitness(Section(("Path", "/mnt/witness"), ("RenewIntervall", "00:00:01")));
+        using ServiceProvider provider = services.BuildServiceProvider();
+        var refused = Assert.Throws<InvalidOperationException>(() => provider.GetRequiredService<ArbiterRegistration>().Create(provider));
+        Assert.Contains("RenewIntervall", refused.Message, StringComparison.Ordinal);
+    }
+
+    private static IConfigurationSection Section(params (string Name, string Value)[] settings) => new ConfigurationBuilder()
+        .AddInMemoryCollection(settings.Select(static setting => KeyValuePair.Create($"{FileShareOptions.SectionName}:{setting.Name}", (string?)setting.Value))).Build()
+        .GetSection(FileShareOptions.SectionName);
 
     [Theory]
     [InlineData("smb://server", false)]

@@ -1,5 +1,6 @@
 // The failure catalogue names its proofs: every story and every test class it names must exist.
 using System.Text.RegularExpressions;
+using Membership.Tests;
 using Xunit;
 
 namespace Membership.Architecture.Tests;

@@ -1,6 +1,7 @@
 // Every log event has a number of its own for ever, and a row in docs/operations.md that says what it means and what to do.
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Membership.Tests;
 using Xunit;
 
 namespace Membership.Architecture.Tests;

@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Membership.Tests;
 using Xunit;
 
 namespace Membership.Demo.Tests;
@@ -9,7 +10,7 @@ namespace Membership.Demo.Tests;
 [Trait("Category", "Demo")]
 public sealed partial class DemoTests(ITestOutputHelper output)
 {
-    private static readonly string Root = FindRoot();
+    private static readonly string Root = RepositoryRoot.Path;
 
     [Fact]
     public async Task The_demo_survives_a_kill_and_a_stop_of_its_master_and_nobody_serves_twice()
@@ -104,13 +105,6 @@ public sealed partial class DemoTests(ITestOutputHelper output)
             .Select(static id => int.Parse(id, CultureInfo.InvariantCulture)).Distinct();
 
     private static int Number(Group group) => int.Parse(group.ValueSpan, CultureInfo.InvariantCulture);
-
-    private static string FindRoot()
-    {
-        DirectoryInfo? directory = new(AppContext.BaseDirectory);
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "global.json"))) directory = directory.Parent;
-        return directory?.FullName ?? throw new InvalidOperationException($"no global.json above {AppContext.BaseDirectory}");
-    }
 
     [GeneratedRegex(@"^\[ *\d+\.\d{3}\] .")]
     private static partial Regex Stamped();

@@ -1,11 +1,29 @@
-// The public surface of an assembly as sorted lines of text: what a user's code can be compiled against.
+// The public surface of an assembly as sorted lines of text, what a user's code can be compiled against, and the file that keeps it.
 using System.Reflection;
+using Membership.Tests;
+using Xunit;
 
 namespace Membership.Packages.Tests;
 
 internal static class PublicApi
 {
     private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+
+    private const string Update = "REGROUP_UPDATE_API";
+
+    public static string Folder { get; } = Path.Combine(RepositoryRoot.Path, "tests", "Membership.Packages.Tests", "api");
+
+    /// <summary>Fails when the assembly's surface is not what its file says.</summary>
+    public static void AssertKept(Assembly assembly)
+    {
+        string package = assembly.GetName().Name!, file = Path.Combine(Folder, package + ".txt");
+        IReadOnlyList<string> now = Of(assembly);
+        if (Environment.GetEnvironmentVariable(Update) == "1") File.WriteAllLines(file, now);
+        string[] kept = File.ReadAllLines(file);
+        string[] gone = [.. kept.Except(now)], added = [.. now.Except(kept)];
+        Assert.True(gone.Length + added.Length == 0,
+            $"No longer in {package}, or changed:\n{string.Join('\n', gone)}\nNew in it:\n{string.Join('\n', added)}\nIf that is meant: {Update}=1 ./test --only Packages, and commit {file}.");
+    }
 
     public static IReadOnlyList<string> Of(Assembly assembly)
     {

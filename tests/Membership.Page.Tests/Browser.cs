@@ -1,4 +1,5 @@
 // A real Chromium, Debian's, driven through Playwright. A machine without it fails: ./test installs it.
+using Membership.Tests;
 using Microsoft.Playwright;
 using Xunit;
 
@@ -9,7 +10,7 @@ public sealed class Browser : IAsyncLifetime
     private IPlaywright? _playwright;
     private IBrowser? _browser;
 
-    public static string Screenshots => Directory.CreateDirectory(Path.Combine(LiveCluster.Repository, "artifacts", "screenshots")).FullName;
+    public static string Screenshots => Directory.CreateDirectory(Path.Combine(RepositoryRoot.Path, "artifacts", "screenshots")).FullName;
 
     public async ValueTask InitializeAsync()
     {

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Failover.Demo;
 using Membership.Engine;
 using Membership.Provider.Inspection;
+using Membership.Tests;
 using Xunit;
 
 namespace Membership.Page.Tests;
@@ -11,22 +12,12 @@ namespace Membership.Page.Tests;
 /// <summary>Node 1 lets this machine act; node 2 lets nobody.</summary>
 public sealed class LiveCluster : IAsyncLifetime
 {
-    private static readonly string Program = Path.Combine(Repository, "artifacts", "bin", "LivePage", "release", "LivePage");
+    private static readonly string Program = Path.Combine(RepositoryRoot.Path, "artifacts", "bin", "LivePage", "release", "LivePage");
 
     private readonly Dictionary<int, Process> _processes = [];
     private readonly string _directory = Directory.CreateTempSubdirectory("regroup-page-tests-").FullName;
     private readonly int[] _ports = FreePorts.Find(6);
     private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(5) };
-
-    public static string Repository
-    {
-        get
-        {
-            string directory = AppContext.BaseDirectory;
-            while (!File.Exists(Path.Combine(directory, "Membership.Plugins.sln"))) directory = Path.GetDirectoryName(directory) ?? throw new InvalidOperationException("not in the repository");
-            return directory;
-        }
-    }
 
     public static CancellationToken Deadline => CancellationTokenSource.CreateLinkedTokenSource(
         TestContext.Current.CancellationToken, new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token).Token;

@@ -3,6 +3,7 @@
 using System.Globalization;
 using Membership.Arbiters.BlobLease;
 using Membership.Arbiters.FileShare;
+using Membership.Arbiters.Scsi;
 using Membership.Provider;
 using Membership.Testbed.Node;
 using Microsoft.Extensions.Configuration;
@@ -34,13 +35,13 @@ RegroupMembershipBuilder cluster = builder.Services.AddRegroupMembership(members
 switch (builder.Configuration["Arbiter"])
 {
     case "Scsi":
-        cluster.UseScsiReservation(builder.Configuration.GetSection("ScsiReservation").Bind);
+        cluster.UseScsiReservation(builder.Configuration.GetSection(ScsiReservationOptions.SectionName));
         break;
     case "Blob":
-        cluster.UseBlobLease(builder.Configuration.GetSection("BlobLease").Bind);
+        cluster.UseBlobLease(builder.Configuration.GetSection(BlobLeaseOptions.SectionName));
         break;
     case "Share":
-        cluster.UseFileShareWitness(builder.Configuration.GetSection("FileShare").Bind);
+        cluster.UseFileShareWitness(builder.Configuration.GetSection(FileShareOptions.SectionName));
         break;
 }
 await builder.Build().RunAsync();

@@ -28,7 +28,7 @@ internal sealed class ShareWitness(BridgedNetwork network, string directory) : W
     internal override void Configure(JsonObject configuration)
     {
         configuration["Arbiter"] = "Share";
-        configuration["FileShare"] = new JsonObject
+        configuration["FileShareWitness"] = new JsonObject
         {
             ["Path"] = $"smb://{Address}/witness/cluster1", ["UserName"] = User, [nameof(Password)] = Password,
             [nameof(OwnershipPeriod)] = Period.ToString("c"), [nameof(RenewInterval)] = RenewInterval.ToString("c"), ["CallDeadline"] = "00:00:01",

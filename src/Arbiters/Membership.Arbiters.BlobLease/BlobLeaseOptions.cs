@@ -2,6 +2,7 @@
 using Azure.Core;
 using Azure.Storage;
 using Azure.Storage.Blobs;
+using Microsoft.Extensions.Options;
 
 namespace Membership.Arbiters.BlobLease;
 
@@ -9,6 +10,9 @@ namespace Membership.Arbiters.BlobLease;
 /// <remarks>Credentials, exactly one of: <see cref="ConnectionString"/>, or <see cref="ServiceUri"/> with an account key, a SAS, a token credential or the default one.</remarks>
 public sealed record BlobLeaseOptions
 {
+    /// <summary>The section that settings files put these options in: <c>BlobLease</c>.</summary>
+    public const string SectionName = "BlobLease";
+
     /// <summary>A storage connection string, with an account key or a SAS in it.</summary>
     public string? ConnectionString { get; set; }
 
@@ -99,4 +103,10 @@ public sealed record BlobLeaseOptions
         else
             _ = new StorageSharedKeyCredential(AccountName, AccountKey);
     }
+}
+
+internal sealed class BlobLeaseOptionsValidator : IValidateOptions<BlobLeaseOptions>
+{
+    public ValidateOptionsResult Validate(string? name, BlobLeaseOptions options)
+        => options.Validate() is { Count: > 0 } failures ? ValidateOptionsResult.Fail(failures) : ValidateOptionsResult.Success;
 }

@@ -1,9 +1,14 @@
 // The options of the file-share witness: where the share is, who may touch it, and the times.
+using Microsoft.Extensions.Options;
+
 namespace Membership.Arbiters.FileShare;
 
 /// <summary>Options of <see cref="FileShareArbiter"/>. Every node of a cluster uses the same directory of the same share and the same times.</summary>
 public sealed record FileShareOptions
 {
+    /// <summary>The section that settings files put these options in: <c>FileShareWitness</c>.</summary>
+    public const string SectionName = "FileShareWitness";
+
     /// <summary>
     /// The witness' own directory, which must exist: a mounted share (<c>/mnt/witness/cluster1</c>), a UNC path (<c>\\server\share\cluster1</c>), or
     /// <c>smb://server[:port]/share/cluster1</c>, which on Linux needs no mount (Debian: libsmbclient). UNC means smb:// where there is no Windows.
@@ -65,4 +70,10 @@ public sealed record FileShareOptions
             failures.Add($"FileShare.CallDeadline is {CallDeadline}: use 100 ms to 60 s (default 2 s).");
         return failures;
     }
+}
+
+internal sealed class FileShareOptionsValidator : IValidateOptions<FileShareOptions>
+{
+    public ValidateOptionsResult Validate(string? name, FileShareOptions options)
+        => options.Validate() is { Count: > 0 } failures ? ValidateOptionsResult.Fail(failures) : ValidateOptionsResult.Success;
 }

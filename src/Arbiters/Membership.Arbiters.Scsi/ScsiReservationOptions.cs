@@ -16,6 +16,9 @@ public enum ScsiReservationMode
 /// <summary>Options of <see cref="ScsiReservationArbiter"/>. All nodes of a cluster use the same values, except for how they reach the LUN.</summary>
 public sealed record ScsiReservationOptions
 {
+    /// <summary>The section that settings files put these options in: <c>ScsiReservation</c>.</summary>
+    public const string SectionName = "ScsiReservation";
+
     /// <summary>The LUN as a disk of this machine: <c>/dev/disk/by-id/...</c> on Linux, <c>\\.\PhysicalDriveN</c> on Windows. Either this or <see cref="Portal"/>.</summary>
     public string? Device { get; set; }
 

@@ -40,16 +40,16 @@ public static class ArbiterRegistrationExtensions
         return builder;
     }
 
-    /// <summary>Uses an arbiter made from options of its own, which are validated when the host starts.</summary>
-    internal static TBuilder UseArbiterWithOptions<TBuilder, TOptions, TValidator>(this TBuilder builder, Action<TOptions>? configure, Func<TOptions, IQuorumArbiter> create)
+    /// <summary>Uses an arbiter made from options of its own, which have the cluster's name and are validated when the host starts.</summary>
+    internal static TBuilder UseArbiterWithOptions<TBuilder, TOptions, TValidator>(this TBuilder builder, Action<OptionsBuilder<TOptions>> configure, Func<TOptions, IQuorumArbiter> create)
         where TBuilder : IMembershipBuilder
         where TOptions : class
         where TValidator : class, IValidateOptions<TOptions>
     {
         ArgumentNullException.ThrowIfNull(builder);
-        OptionsBuilder<TOptions> options = builder.Services.AddOptions<TOptions>().ValidateOnStart();
-        if (configure is not null) options.Configure(configure);
+        string name = builder.Name;
+        configure(builder.Services.AddOptions<TOptions>(name).ValidateOnStart());
         builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<TOptions>, TValidator>());
-        return builder.UseArbiter(provider => create(provider.GetRequiredService<IOptions<TOptions>>().Value));
+        return builder.UseArbiter(provider => create(provider.GetRequiredService<IOptionsMonitor<TOptions>>().Get(name)));
     }
 }

@@ -1,6 +1,7 @@
 // docs/api-map.md is the contract's table: every name of the header has a row, every row names a file and tests that exist.
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Membership.Tests;
 using Xunit;
 
 namespace Membership.Engine.Tests.Seeds;
@@ -69,7 +70,7 @@ public sealed partial class ApiMapTests
         Assert.True(missing.Length == 0, $"docs/api-map.md has no row for: {string.Join(", ", missing)}");
     }
 
-    private static string Root { get; } = FindRoot();
+    private static string Root { get; } = RepositoryRoot.Path;
 
     /// <summary>The table rows below a heading.</summary>
     private static List<Row> Rows(string heading)
@@ -100,13 +101,6 @@ public sealed partial class ApiMapTests
         string source = type[(type.LastIndexOf('.') + 1)..] + ".cs";
         return !type.StartsWith("Membership.Engine.Tests.", StringComparison.Ordinal)
             && Directory.EnumerateFiles(Path.Combine(Root, "tests"), source, SearchOption.AllDirectories).Any(file => File.ReadAllText(file).Contains($" {method}(", StringComparison.Ordinal));
-    }
-
-    private static string FindRoot()
-    {
-        for (DirectoryInfo? directory = new(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
-            if (File.Exists(Path.Combine(directory.FullName, "Membership.Plugins.sln"))) return directory.FullName;
-        throw new InvalidOperationException($"No Membership.Plugins.sln above {AppContext.BaseDirectory}.");
     }
 
     [GeneratedRegex("`([A-Za-z0-9_]+)`")]

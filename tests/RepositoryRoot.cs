@@ -1,5 +1,5 @@
-// Where the sources and pages are that tests read.
-namespace Membership.Architecture.Tests;
+// Where the sources, pages and programs are that tests use; compiled into each project that has such a test.
+namespace Membership.Tests;
 
 internal static class RepositoryRoot
 {
@@ -9,6 +9,6 @@ internal static class RepositoryRoot
     {
         string? directory = AppContext.BaseDirectory;
         while (directory is not null && !File.Exists(System.IO.Path.Combine(directory, "Membership.Plugins.sln"))) directory = System.IO.Path.GetDirectoryName(directory);
-        return directory ?? throw new InvalidOperationException($"No Membership.Plugins.sln above {AppContext.BaseDirectory}.");
+        return directory ?? throw new InvalidOperationException($"{AppContext.BaseDirectory} is not inside the repository.");
     }
 }
