@@ -31,6 +31,7 @@ try
     DemoResult result = await new Story(cluster, clock, options.CrashEvidence).TellAsync(options.Faults, options.Keep, limit.Token);
     if (options.Keep)
     {
+        if (options.Web) clock.Say(PageOpener.Open(cluster.Pages[0]));
         clock.Say($"keeping {options.Nodes} nodes running, files in {directory}; Ctrl-C ends them");
         Console.WriteLine(options.Faults == Faults.None ? "demo: running, no fault was made" : result.ToString());
         await Task.Delay(Timeout.Infinite, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
