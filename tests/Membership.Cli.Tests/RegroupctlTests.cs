@@ -15,6 +15,9 @@ namespace Membership.Cli.Tests;
 
 public sealed class RegroupctlTests
 {
+    /// <summary>The program where its own project puts it, with all that it ships with and nothing else.</summary>
+    private static readonly string Program = Path.Combine(AppContext.BaseDirectory.Replace("Membership.Cli.Tests", "Membership.Cli", StringComparison.Ordinal), "regroupctl");
+
     [Fact]
     public async Task It_shows_a_running_node_as_text_and_as_json_and_says_by_its_exit_code_whether_it_may_serve()
     {
@@ -138,9 +141,9 @@ public sealed class RegroupctlTests
         }
     }
 
-    private static async Task<(int Code, string Output, string Error)> RunAsync(string[] arguments, string input = "")
+    internal static async Task<(int Code, string Output, string Error)> RunAsync(string[] arguments, string input = "")
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "regroupctl"), arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start) ?? throw new InvalidOperationException("regroupctl could not be started");
         await process.StandardInput.WriteLineAsync(input);
         process.StandardInput.Close();

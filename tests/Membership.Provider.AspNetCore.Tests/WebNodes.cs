@@ -23,6 +23,8 @@ internal sealed class WebNodes : IAsyncDisposable
 
     public IClusterMembership Membership(int node) => _apps[node].Services.GetRequiredService<IClusterMembership>();
 
+    public string Url(int node) => _apps[node].Urls.First();
+
     public async Task StartAsync(Action<WebApplication> map, Action<RegroupMembershipOptions>? configure = null, Action<WebApplicationBuilder>? more = null)
     {
         for (int node = 1; node <= _ports.Length; node++)
@@ -47,7 +49,7 @@ internal sealed class WebNodes : IAsyncDisposable
 
     public async Task<(HttpResponseMessage Response, string Body)> GetAsync(int node, string path)
     {
-        HttpResponseMessage response = await _client.GetAsync(new Uri(_apps[node].Urls.First() + path), Deadline);
+        HttpResponseMessage response = await _client.GetAsync(new Uri(Url(node) + path), Deadline);
         return (response, await response.Content.ReadAsStringAsync(Deadline));
     }
 
