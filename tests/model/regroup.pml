@@ -10,7 +10,7 @@
  * Bounds, -D at spin's call: N nodes, INITIAL (set of the first view), DECISIONS, CRASHES, WITNESS, PROGRESS.
  * Rules that can be taken out, one at a time: NO_ACK_BAN, SINGLE_PENDING, SKIP_LEASE_WAIT, NO_RESTART_WAIT,
  * LEASE_IGNORES_PENDING, QUORUM_IGNORES_PENDING, VOID_BY_ABSENCE, JOIN_IGNORES_PENDING, NO_WAIT_FOR_OTHERS, RECORD_NOT_READ,
- * WON_VOTE_CARRIES_OLD_LEASE, NO_DEADLINE_HALT.
+ * WITNESS_DESPITE_RECORD, WON_VOTE_CARRIES_OLD_LEASE, NO_DEADLINE_HALT.
  */
 #ifndef N
 #define N 3
@@ -34,6 +34,7 @@
 #endif
 #define SLOTS (1 + DECISIONS + EXTRA)	/* at most 8: sets of decisions are bytes */
 #define NONE 15
+#define FORMER 14	/* owner: nobody any more, but who was told of the ownership still counts it */
 
 /* Decisions, by order of making. Slot 0 is the first view, in force at its members. */
 byte made = 1;
@@ -183,12 +184,6 @@ c_code {
 		}
 	}
 
-	static void forget(int n)
-	{
-		now.heard[n] = 0;
-		now.claimed &= ~(1 << n);
-	}
-
 	static void setOwner(int n)
 	{
 #ifdef WON_VOTE_CARRIES_OLD_LEASE
@@ -197,6 +192,19 @@ c_code {
 		if (now.owner != n) now.claimed = 0;
 #endif
 		now.owner = n;
+	}
+
+	/* GiveUpWitness, or its owner's death: nobody else may win it while somebody counts a claim of it. */
+	static void disown(int n)
+	{
+		now.claimed &= ~(1 << n);
+		now.owner = FORMER;
+	}
+
+	/* What the record knows of a newer view that is not promised here is proof that others went on. */
+	static int recordKnowsMore(int n, int view)
+	{
+		return newer(now.record & ~now.pending[n], now.epoch[view]) != 0;
 	}
 
 	static int newestInForce(int group)
@@ -433,10 +441,15 @@ c_code {
 		now.inForceEver |= 1 << d;
 		TELL("node %d puts decision %d in force\n", n, d);
 		if (provenBy(n, d) || now.act[n] == d) now.writing[n] = 0;
+		/* What was heard in the former view counts for a hold: heard and claimed stay. */
 		now.base[n] = d; now.act[n] = NONE; now.accepted[n] = 0;
-		forget(n);
-		if (now.owner == n) now.claimed |= 1 << n;
 		now.pending[n] = newer(now.pending[n], now.epoch[d]);
+		if (now.owner == n) {
+#ifndef WITNESS_DESPITE_RECORD
+			if (recordKnowsMore(n, d)) disown(n); else
+#endif
+			now.claimed |= 1 << n;
+		}
 		now.serving[n] = HAS(now.members[d], n) && (now.serving[n] || HAS(now.mine[n], d));
 		settle();
 	}
@@ -459,8 +472,8 @@ c_code {
 #endif
 		now.serving[n] = 0; now.writing[n] = 0; now.accepted[n] = 0;
 		now.act[n] = NONE; now.mine[n] = 0;
-		forget(n);
-		if (now.owner == n) setOwner(NONE);
+		now.heard[n] = 0; now.claimed &= ~(1 << n);
+		if (now.owner == n) disown(n);
 		checkLeases();
 	}
 
@@ -468,14 +481,14 @@ c_code {
 
 	static int mayCrash(int n) { return !now.stable && now.crashes < CRASHES && (now.serving[n] || now.act[n] != NONE || now.mine[n]); }
 
-	/* TendWitness: outside any incident. What the record knows of a newer view is proof that others went on. */
+	/* TendWitness: outside any incident. */
 	static int canOwn(int n)
 	{
 		if (!WITNESS || now.owner != NONE || !now.serving[n] || !evenView(now.base[n]) || now.stable) return 0;
 #ifdef RECORD_NOT_READ
 		return 1;
 #else
-		return newer(now.record & ~now.pending[n], epochInForce(n)) == 0;
+		return !recordKnowsMore(n, now.base[n]);
 #endif
 	}
 

@@ -469,6 +469,12 @@ internal sealed partial class MembershipCore
     /// <summary>Won and not given up since: only then does a renewal report lengthen the ownership.</summary>
     private bool _holdsWitness;
 
+    /// <summary>Won in the regroup under way: the vote is for its decision. A lease or hold it carries only in the next view, here and at who is told.</summary>
+    private bool _voteIsForDecision;
+
+    /// <summary>What the record knew when the witness was won; from then on only this node writes it.</summary>
+    private ImmutableArray<ClusterView> _recordOfWin = [];
+
     public void ArbitrationCompleted(
         long id, ArbitrationOutcome outcome, MonotonicTime ownedUntil, ImmutableArray<ClusterView> recordViews, MonotonicTime now)
     {
@@ -477,8 +483,11 @@ internal sealed partial class MembershipCore
         {
             _arbitrating = false;
             bool won = outcome == ArbitrationOutcome.Won && ownedUntil > _now;
+            bool ownedAllAlong = _ownedBeforeArbitration && _ownedUntil > _now;
             if (outcome == ArbitrationOutcome.Won)
             {
+                if (!ownedAllAlong) _voteIsForDecision = !_idleArbitration;
+                _recordOfWin = recordViews;
                 _holdsWitness = true;
                 _ownedUntil = ownedUntil;
                 _leaseDirty = true;
@@ -488,13 +497,12 @@ internal sealed partial class MembershipCore
             if (_idleArbitration && !leaving)
             {
                 _acquireNotBefore = _now + _timing.LossPeriod;
-                // The record knows a newer view that this node never promised: others went on, and the vote must carry no lease here.
-                if (won && recordViews.Any(view => view.Epoch > InForceId.Epoch && _state.FindPending(view.Id) is null)) GiveUpWitness();
+                if (won) GiveUpWitnessIfOvertaken();
             }
             else if (!current)
             {
                 // A late "won" for another activation is given back.
-                if (won && !_ownedBeforeArbitration) GiveUpWitness();
+                if (won && !ownedAllAlong) GiveUpWitness();
             }
             else if (won)
             {
@@ -511,13 +519,29 @@ internal sealed partial class MembershipCore
     }
 
     /// <summary>
+    /// The record read when the witness was won knows a view newer than the one in force that this node never promised: others went on, or
+    /// may, and the vote must carry no lease in this one. A regroup makes up for it: its decision must have quorum over what the record knows.
+    /// </summary>
+    private void GiveUpWitnessIfOvertaken()
+    {
+        if (_ownedUntil <= _now) return;
+        foreach (ClusterView view in _recordOfWin)
+        {
+            if (view.Epoch <= InForceId.Epoch || view.Id == _state.InForceId || _state.FindPending(view.Id) is not null) continue;
+            Log($"gives the witness up: its record knows {view}");
+            GiveUpWitness();
+            return;
+        }
+    }
+
+    /// <summary>
     /// Stops owning at once by this node's own account. The release itself waits until no member can still count a claim that was
     /// handed out: a lease may rest on the witness' vote until then, and nobody else may have it meanwhile.
     /// </summary>
     private void GiveUpWitness()
     {
         _ownedUntil = MonotonicTime.MinValue;
-        _holdsWitness = false;
+        _holdsWitness = _voteIsForDecision = false;
         _ownedBeforeArbitration = false;
         _leaseDirty = true;
         _releaseAt = _claimedUntil;

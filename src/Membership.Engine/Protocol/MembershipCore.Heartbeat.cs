@@ -23,7 +23,7 @@ internal sealed partial class MembershipCore
         header.Sequence = peer.RecordSend(_now, view);
         bool acknowledges = peer.AckableView == view && view != ViewId.None && MayAcknowledge(peer);
         header.Acknowledged = acknowledges || Defect(PlantedDefects.AcknowledgeOtherEpoch) ? peer.AckableSequence : 0;
-        if (_ownedUntil > _now && _options.WitnessKeepsRecord)
+        if (_ownedUntil > _now && _options.WitnessKeepsRecord && !_voteIsForDecision)
         {
             header.OwnershipRemaining = _ownedUntil - _now;
             if (view != ViewId.None) _claimedUntil = MonotonicTime.Max(_claimedUntil, _ownedUntil);

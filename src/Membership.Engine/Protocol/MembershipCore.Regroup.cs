@@ -531,6 +531,8 @@ internal sealed partial class MembershipCore
         _forceForm = false;
         _lapsed = false;
         _leaseDirty = true;
+        _voteIsForDecision = false;
+        if (!Defect(PlantedDefects.WitnessDespiteRecord)) GiveUpWitnessIfOvertaken();
         foreach (ClusterMember member in view.Members)
         {
             if (Find(member.Node) is not { } peer) continue;

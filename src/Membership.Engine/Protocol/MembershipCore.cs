@@ -130,6 +130,7 @@ internal sealed partial class MembershipCore
             OnClockPeriod();
         }
         else if (_now >= _silenceCheckAt) CheckSilence();
+        if (Phase == NodePhase.Halted) return;
         SendFrames();
         End();
     }

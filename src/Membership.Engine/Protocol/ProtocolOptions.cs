@@ -105,4 +105,5 @@ internal enum PlantedDefects
     NoStateRecovery = 1 << 23,
     ReadDespitePromise = 1 << 24,
     JoinWithoutState = 1 << 25,
+    WitnessDespiteRecord = 1 << 26,
 }

@@ -2,6 +2,7 @@
 using System.Collections.Immutable;
 using Membership.Engine.Protocol;
 using Membership.Engine.Replication;
+using Membership.Engine.Tests.Seeds;
 using Xunit;
 
 namespace Membership.Engine.Tests.Protocol;
@@ -64,6 +65,47 @@ public sealed class WitnessOwnershipTests
         Assert.Equal(NodeId.Invalid, core.QuorumOwner(effects.Now));
         effects.Run(core, TimeSpan.FromSeconds(1), () => effects.Releases > 0);
         Assert.Equal(1, effects.Releases);
+    }
+
+    [Fact]
+    public void A_witness_won_in_a_regroup_lengthens_no_hold_of_the_view_that_the_regroup_is_to_end()
+    {
+        // The equalizer keeps the winner waiting with its vote, longer than those on the other side of the cut wait for it.
+        TimeSpan equalizer = TimeSpan.FromSeconds(1);
+        var cluster = new SteppedCluster(4, options => options with
+        {
+            HasWitness = true,
+            Rule = new QuorumRule(QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None, false),
+            ArbitrationEqualizer = equalizer,
+        })
+        {
+            Ownership = TimeSpan.FromSeconds(3),
+        };
+        foreach (Stepped node in cluster.Nodes.Values) node.Start();
+        cluster.UntilInstalled(1, 2, 3, 4);
+        foreach (Stepped node in cluster.Nodes.Values) node.WitnessSays = ArbitrationOutcome.Lost;
+        cluster.Run(6);
+        Assert.All(cluster.Nodes.Values, node => Assert.Equal(NodeId.Invalid, node.Core.QuorumOwner(cluster.Now)));
+
+        cluster[1].WitnessSays = null;
+        cluster.WitnessOwner = 0;
+        int before = cluster[1].Arbitrations;
+        foreach (int left in (int[])[1, 2])
+            foreach (int right in (int[])[3, 4]) cluster.Cut(left, right);
+        MonotonicTime over = cluster.Now + ClusterTiming.Local.LossPeriod;
+        cluster[1].Do((core, now) => core.TripwireLost(new NodeId(3), cluster[3].Core.Incarnation, now));
+        cluster.Until(() => cluster[1].Arbitrations > before && cluster[1].Core.QuorumOwner(cluster.Now) == new NodeId(1));
+        Assert.True(cluster.Now < over);
+        Assert.True(cluster[1].Core.Lease.HeldUntil > cluster.Now);
+        cluster.Until(() => cluster.Now >= over);
+        cluster.Run(0.3);
+        foreach (int left in (int[])[1, 2])
+        {
+            Assert.Equal(RegroupStage.Prune, cluster[left].Core.Stage);
+            Assert.True(cluster[left].Core.Lease.Held);
+            Assert.True(cluster[left].Core.Lease.HeldUntil <= over, $"node {left} is held for another {cluster[left].Core.Lease.HeldUntil - cluster.Now}");
+        }
+        cluster.UntilInstalled(1, 2);
     }
 
     /// <summary>Carries the effects out at once: writes are durable, callbacks done, nothing is sent.</summary>

@@ -36,6 +36,9 @@ internal sealed class SteppedCluster
     /// <summary>Who holds the witness; the first to ask gets it, and keeps it while it lives.</summary>
     public int WitnessOwner { get; set; }
 
+    /// <summary>How long the witness is owned from each answer on.</summary>
+    public TimeSpan Ownership { get; set; } = TimeSpan.FromMinutes(5);
+
     public Stepped this[int number] => Nodes[number];
 
     /// <summary>A formed cluster of all nodes.</summary>
@@ -253,14 +256,14 @@ internal sealed class Stepped : IProtocolEffects
             bool free = _cluster.WitnessOwner == 0 || _cluster.WitnessOwner == _number || !_cluster[_cluster.WitnessOwner].Alive;
             ArbitrationOutcome outcome = WitnessSays ?? (free ? ArbitrationOutcome.Won : ArbitrationOutcome.Lost);
             if (outcome == ArbitrationOutcome.Won) _cluster.WitnessOwner = _number;
-            core.ArbitrationCompleted(id, outcome, outcome == ArbitrationOutcome.Won ? now + TimeSpan.FromMinutes(5) : MonotonicTime.MinValue, [], now);
+            core.ArbitrationCompleted(id, outcome, outcome == ArbitrationOutcome.Won ? now + _cluster.Ownership : MonotonicTime.MinValue, [], now);
         });
         if (HoldArbitrations) _heldArbitrations.Add(Answer);
         else _cluster.After(TimeSpan.FromMilliseconds(1), Answer);
     }
 
     public void WriteWitnessRecord(long id, ImmutableArray<ClusterView> slot)
-        => _cluster.After(TimeSpan.FromMilliseconds(1), () => Do((core, now) => core.RecordWritten(id, _cluster.WitnessOwner == _number, now + TimeSpan.FromMinutes(5), now)));
+        => _cluster.After(TimeSpan.FromMilliseconds(1), () => Do((core, now) => core.RecordWritten(id, _cluster.WitnessOwner == _number, now + _cluster.Ownership, now)));
 
     public void ReleaseWitness()
     {
