@@ -184,6 +184,12 @@ c_code {
 		}
 	}
 
+	static void forget(int n)
+	{
+		now.heard[n] = 0;
+		now.claimed &= ~(1 << n);
+	}
+
 	static void setOwner(int n)
 	{
 #ifdef WON_VOTE_CARRIES_OLD_LEASE
@@ -441,7 +447,10 @@ c_code {
 		now.inForceEver |= 1 << d;
 		TELL("node %d puts decision %d in force\n", n, d);
 		if (provenBy(n, d) || now.act[n] == d) now.writing[n] = 0;
-		/* What was heard in the former view counts for a hold: heard and claimed stay. */
+		/* What was heard in the former view counts for a hold in this one, until it runs out; progress must not rest on it. */
+#ifdef PROGRESS
+		forget(n);
+#endif
 		now.base[n] = d; now.act[n] = NONE; now.accepted[n] = 0;
 		now.pending[n] = newer(now.pending[n], now.epoch[d]);
 		if (now.owner == n) {
@@ -472,7 +481,7 @@ c_code {
 #endif
 		now.serving[n] = 0; now.writing[n] = 0; now.accepted[n] = 0;
 		now.act[n] = NONE; now.mine[n] = 0;
-		now.heard[n] = 0; now.claimed &= ~(1 << n);
+		forget(n);
 		if (now.owner == n) disown(n);
 		checkLeases();
 	}

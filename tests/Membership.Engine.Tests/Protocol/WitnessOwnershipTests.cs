@@ -108,6 +108,39 @@ public sealed class WitnessOwnershipTests
         cluster.UntilInstalled(1, 2);
     }
 
+    [Fact]
+    public void A_witness_that_was_lost_while_a_regroup_arbitrated_and_is_won_after_it_is_given_back()
+    {
+        var cluster = new SteppedCluster(2, static options => options with
+        {
+            HasWitness = true,
+            Rule = new QuorumRule(QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None, false),
+        })
+        {
+            Ownership = TimeSpan.FromSeconds(1),
+        };
+        foreach (Stepped node in cluster.Nodes.Values) node.Start();
+        cluster.UntilInstalled(1, 2);
+        cluster.Until(() => cluster[1].Core.QuorumOwner(cluster.Now) == new NodeId(1));
+
+        // Node 2 dies; before the witness answers, the ownership of node 1 is over and node 2 is back.
+        cluster[1].HoldArbitrations = true;
+        int before = cluster[1].Arbitrations;
+        cluster.Kill(2);
+        cluster.Until(() => cluster[1].Arbitrations > before);
+        Assert.Equal(new NodeId(1), cluster[1].Core.QuorumOwner(cluster.Now));
+        cluster.Run(1.5);
+        Assert.Equal(NodeId.Invalid, cluster[1].Core.QuorumOwner(cluster.Now));
+        ActivationId arbitrated = cluster[1].Core.Activation;
+        cluster.Restart(2).Start();
+        cluster.Until(() => cluster[1].Core.Activation != arbitrated);
+
+        cluster[1].ReleaseArbitrations();
+        cluster.Run(0.002);
+        Assert.Equal(NodeId.Invalid, cluster[1].Core.QuorumOwner(cluster.Now));
+        Assert.Equal(0, cluster.WitnessOwner);
+    }
+
     /// <summary>Carries the effects out at once: writes are durable, callbacks done, nothing is sent.</summary>
     private sealed class Effects : IProtocolEffects
     {
