@@ -62,6 +62,15 @@ public sealed class BridgedNetwork : IDisposable
     /// <summary>The ids of all processes in the network namespace of a port.</summary>
     public IReadOnlyList<int> ProcessesIn(int port) => ProcessesIn(NameOf(port));
 
+    /// <summary>How many packets and bytes the nodes of a port have sent so far, as the bridge counts them.</summary>
+    public (long Packets, long Bytes) SentBy(int port)
+    {
+        string line = SystemTool.Run("nsenter", [$"--net={Path(BridgeNamespace)}", "cat", "/proc/net/dev"]).Split('\n')
+            .First(line => line.TrimStart().StartsWith(string.Create(CultureInfo.InvariantCulture, $"p{port}:"), StringComparison.Ordinal));
+        string[] received = line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return (long.Parse(received[1], CultureInfo.InvariantCulture), long.Parse(received[0], CultureInfo.InvariantCulture));
+    }
+
     /// <summary>The rules on the bridge as the kernel has them.</summary>
     public string ReadRules() => SystemTool.Run("nsenter", [$"--net={Path(BridgeNamespace)}", "nft", "list", "ruleset"]);
 

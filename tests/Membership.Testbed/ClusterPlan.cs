@@ -40,6 +40,12 @@ public sealed record ClusterPlan
     /// <summary>The witness; default none.</summary>
     public WitnessBackend Witness { get; init; } = WitnessBackend.None;
 
+    /// <summary>Whether nodes serve and work as densely as a host would and record it; default true. Without it there is nothing to judge, only membership.</summary>
+    public bool Recorded { get; init; } = true;
+
+    /// <summary>Whether a refused connection is taken for proof of a crash; default false.</summary>
+    public bool CrashEvidence { get; init; }
+
     /// <summary>The configuration of every node.</summary>
     /// <param name="directory">Where nodes keep their stores.</param>
     internal JsonObject ToConfiguration(string directory)
@@ -53,6 +59,7 @@ public sealed record ClusterPlan
             ["Bootstrap"] = Witness == WitnessBackend.None,
             ["AllowTwoNodesWithoutTieBreaker"] = Nodes == 2,
             [nameof(ArbitrationTimeout)] = ArbitrationTimeout.ToString("c"),
+            [nameof(CrashEvidence)] = CrashEvidence ? "ConnectionRefused" : "None",
             ["LeaveTimeout"] = "00:00:03",
             ["JoinTimeout"] = "00:00:10",
             ["Timing"] = new JsonObject { [nameof(ClockPeriod)] = ClockPeriod.ToString("c"), ["SendRate"] = 4, ["ReceiveRate"] = 2 },

@@ -7,6 +7,9 @@ namespace Membership.Testbed;
 /// <summary>What a node said happened, at an instant of the host-wide clock in nanoseconds.</summary>
 public sealed record NodeEvent(long Time, int Node, string What, IReadOnlyDictionary<string, string> Values)
 {
+    /// <summary>When the harness read it, on the same clock; 0 when it was read from elsewhere.</summary>
+    public long ReadAt { get; init; }
+
     /// <summary>A value by its key; empty when there is none.</summary>
     public string this[string key] => Values.GetValueOrDefault(key, "");
 

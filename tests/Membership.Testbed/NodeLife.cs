@@ -12,13 +12,13 @@ public sealed class NodeLife : IAsyncDisposable
     private readonly List<NodeEvent> _events = [];
     private readonly string _recordings;
 
-    internal NodeLife(int node, int life, BridgedNetwork network, string directory, TimeSpan flushDelay, Action changed)
+    internal NodeLife(int node, int life, BridgedNetwork network, string directory, bool recorded, TimeSpan flushDelay, Action changed)
     {
         Node = node;
         Life = life;
         _recordings = Path.Combine(directory, $"node{node}.life{life}");
         string program = ProgramFile();
-        string[] command = [program, "--node", $"{node}", "--config", Path.Combine(directory, "cluster.json"), "--record", _recordings];
+        string[] command = [program, "--node", $"{node}", "--config", Path.Combine(directory, "cluster.json"), .. recorded ? (string[])["--record", _recordings] : []];
         if (flushDelay > TimeSpan.Zero) command = [.. SlowDisk(flushDelay), .. command];
         ProcessStartInfo start = new(command[0], command[1..]) { WorkingDirectory = directory };
         start.Environment["DOTNET_gcServer"] = "0";
@@ -117,7 +117,8 @@ public sealed class NodeLife : IAsyncDisposable
     private static string[] SlowDisk(TimeSpan flushDelay)
         => ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", string.Create(CultureInfo.InvariantCulture, $"inject=fsync,fdatasync:delay_enter={flushDelay.TotalMicroseconds:0}")];
 
-    private static string ProgramFile()
+    /// <summary>The node's program, as it was built beside this one.</summary>
+    public static string ProgramFile()
     {
         string build = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
         string file = Path.Combine(build, "..", "..", "Membership.Testbed.Node", Path.GetFileName(build), "Membership.Testbed.Node");
@@ -127,7 +128,7 @@ public sealed class NodeLife : IAsyncDisposable
     private void Take(string line, Action changed)
     {
         if (NodeEvent.Parse(line) is not { } parsed) return;
-        lock (_events) _events.Add(parsed);
+        lock (_events) _events.Add(parsed with { ReadAt = HostClock.Now });
         changed();
     }
 }
