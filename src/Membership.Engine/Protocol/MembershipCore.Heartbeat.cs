@@ -29,7 +29,7 @@ internal sealed partial class MembershipCore
             if (view != ViewId.None) _claimedUntil = MonotonicTime.Max(_claimedUntil, _ownedUntil);
         }
         if (peer.HeardSequence != 0 && _now - peer.LastHeard < _timing.LossPeriod) flags |= HeaderFlags.Hears;
-        if (_inForce is { } serving && serving.Master == _self && Lease.ValidUntil > _now) flags |= HeaderFlags.Master;
+        if (_invalid && _now < _secondMasterSeenAt + _timing.LossPeriod) flags |= HeaderFlags.SecondMaster;
         header.Flags = flags;
         if ((flags & HeaderFlags.AckRequested) != 0)
         {
@@ -158,7 +158,7 @@ internal sealed partial class MembershipCore
 
         if (_lingering is { } last && header.InForce == last.Id) NoteFarewell(peer);
         TakeAcknowledgement(in header, path, peer);
-        if (body is PoisonMessage poison) return OnPoison(peer, poison);
+        if (body is PoisonMessage poison) return OnPoison(in header, peer, poison);
         // Whoever answers it may be of any epoch.
         if (body is PoisonAcknowledgedMessage acknowledged) return OnPoisonAcknowledged(peer, acknowledged);
 
@@ -171,7 +171,7 @@ internal sealed partial class MembershipCore
         else if (header.InForce != InForceId && header.InForce != ViewId.None && IsMember)
         {
             Log($"node {peer.Node} holds another view of epoch {header.InForce.Epoch}: two clusters were formed");
-            _secondMasterUntil = _now + _options.StaleAfter;
+            SeeSecondMaster();
             return DropReason.NotMember;
         }
 
@@ -329,17 +329,17 @@ internal sealed partial class MembershipCore
         }
     }
 
-    private DropReason OnPoison(Peer peer, PoisonMessage poison)
+    private DropReason OnPoison(in MessageHeader header, Peer peer, PoisonMessage poison)
     {
         bool mine = poison.Target == _state.Incarnation || Defect(PlantedDefects.ObeyPoisonForFormerLife);
         if (!mine) return DropReason.WrongIncarnation;
         bool foreign = poison.Target != _state.Incarnation;
         if (!IsMember || (poison.Epoch <= InForceId.Epoch && !foreign)) return DropReason.StaleActivation;
-        // Poison of a second master says what it is before it is obeyed.
+        // Poison of another cluster: this one says that there are two before it obeys. An eject comes under this node's own view.
+        bool secondMaster = IsOfAnotherCluster(header.InForce);
         UpdateValidity();
-        bool wasMaster = _inForce!.Master == _self && Lease.ValidUntil > _now;
         LoseLease();
-        Send(peer, new PoisonAcknowledgedMessage(poison.Target, poison.Epoch, wasMaster));
+        Send(peer, new PoisonAcknowledgedMessage(poison.Target, poison.Epoch, secondMaster));
         if (Phase == NodePhase.Leaving) GoDown();
         else Halt(HaltCode.Poisoned, $"node {peer.Node} says that this node is out of epoch {poison.Epoch}; in force here was {InForceId.Epoch}");
         return DropReason.None;
@@ -348,7 +348,7 @@ internal sealed partial class MembershipCore
     private DropReason OnPoisonAcknowledged(Peer peer, PoisonAcknowledgedMessage acknowledged)
     {
         Release(peer, acknowledged.Target);
-        if (acknowledged.WasMaster && _inForce is { } view && view.Epoch == acknowledged.Epoch && !view.Contains(peer.Node)) _secondMasterUntil = _now + _options.StaleAfter;
+        if (acknowledged.SecondMaster && _inForce is { } view && view.Epoch >= acknowledged.Epoch && !view.Contains(peer.Node)) SeeSecondMaster();
         for (int i = _ejectRequests.Count - 1; i >= 0; i--)
         {
             if (_ejectRequests[i].Node != peer.Node) continue;

@@ -1,5 +1,6 @@
 // Change notifications (design 7): recorded along the chain of views in force, each against the view it was made from, so that
-// every member says the same, and said when a view is installed. Stale: no frame of the master for too long. Invalid: another master was seen.
+// every member says the same, and said when a view is installed. Stale: no frame of the master for too long. Invalid: another cluster was
+// met; whoever meets it tells the members of its view, so that all say it.
 namespace Membership.Engine.Protocol;
 
 internal sealed partial class MembershipCore
@@ -15,6 +16,12 @@ internal sealed partial class MembershipCore
     private MonotonicTime _frameAt = MonotonicTime.MinValue;
     private MonotonicTime _nextFrameAt = MonotonicTime.MaxValue;
     private MonotonicTime _secondMasterUntil = MonotonicTime.MinValue;
+
+    /// <summary>When this node itself last met another cluster.</summary>
+    private MonotonicTime _secondMasterSeenAt = MonotonicTime.MinValue;
+
+    /// <summary>Another cluster was met, and the moment to say so has not come.</summary>
+    private bool _secondMasterUntold;
     private bool _invalid;
 
     /// <summary>No frame of the master of the view in force for <see cref="ProtocolOptions.StaleAfter"/>: what is known may be out of date.</summary>
@@ -49,8 +56,8 @@ internal sealed partial class MembershipCore
         _untold.Clear();
         _toldView = _joinBase = null;
         _nextFrameAt = MonotonicTime.MaxValue;
-        _secondMasterUntil = MonotonicTime.MinValue;
-        IsStale = _invalid = false;
+        _secondMasterUntil = _secondMasterSeenAt = MonotonicTime.MinValue;
+        IsStale = _invalid = _secondMasterUntold = false;
         _finishedView = ViewId.None;
     }
 
@@ -79,35 +86,63 @@ internal sealed partial class MembershipCore
         if (header.InForce == view.Id)
         {
             if (view.Master == peer.Node) _frameAt = _now;
-            return;
+            if ((header.Flags & HeaderFlags.SecondMaster) != 0 && Phase == NodePhase.Member && IsInView(view, peer)) HearOfSecondMaster();
         }
-        bool newest = header.Sequence >= peer.HeardSequence;
-        if (newest && (header.Flags & HeaderFlags.Master) != 0 && IsSecondMaster(header.InForce, view, peer)) _secondMasterUntil = _now + _options.StaleAfter;
+        else if (header.Sequence >= peer.HeardSequence && IsOfAnotherCluster(header.InForce)) SeeSecondMaster();
     }
 
     /// <summary>
-    /// Another node serves as master under a newer view that this one was not asked about, while the lease is valid here. Of an older view a
-    /// message may be late; there the answer to the poison tells (<see cref="PoisonAcknowledgedMessage.WasMaster"/>).
+    /// A newer view that this member was not asked about is in force while its own lease is valid: a second cluster, with a master of its own,
+    /// which only an operator's forced forming can make. Of an older view a message may be late; there the answer to the poison tells
+    /// (<see cref="PoisonAcknowledgedMessage.SecondMaster"/>).
     /// </summary>
-    private bool IsSecondMaster(ViewId other, ClusterView view, Peer peer)
+    private bool IsOfAnotherCluster(ViewId other)
+        => Phase == NodePhase.Member && Lease.ValidUntil > _now && other.Epoch > InForceId.Epoch && _state.FindPending(other) is null && _state.InForceId != other;
+
+    private void SeeSecondMaster()
     {
-        if (Phase != NodePhase.Member || Lease.ValidUntil <= _now || !view.Master.IsValid || view.Master == peer.Node) return false;
-        return other.Epoch > view.Epoch && _state.FindPending(other) is null && _state.InForceId != other;
+        _secondMasterSeenAt = _now;
+        _secondMasterUntil = _now + _options.StaleAfter;
+        _secondMasterUntold = !_invalid;
     }
 
-    /// <summary>After every input: begins and ends of the stale and the invalid state, as they happen.</summary>
-    private void UpdateValidity()
+    /// <summary>
+    /// A member of this view says so. It said it under this view, so this node does, too, whatever it is doing: in a regroup it would
+    /// otherwise come after the changes here and before them there.
+    /// </summary>
+    private void HearOfSecondMaster()
+    {
+        _secondMasterUntil = _now + _options.StaleAfter;
+        _secondMasterUntold = !_invalid;
+        UpdateValidity(heard: true);
+    }
+
+    /// <summary>
+    /// After every input: begins and ends of the stale and the invalid state, as they happen. Who meets another cluster in a regroup
+    /// says so after it, and nobody before the changes that brought the view in force have been told.
+    /// </summary>
+    private void UpdateValidity(bool heard = false)
     {
         if (Phase != NodePhase.Member || _inForce is not { } view || Installed is null) return;
         bool quiet = view.Master != _self && _now - _frameAt >= _options.StaleAfter;
         // What is out of date stays so until the next view is installed.
         bool stale = quiet || (IsStale && _finishedView != view.Id);
-        bool invalid = _now < _secondMasterUntil;
+        bool met = _secondMasterUntold && _finishedView == view.Id && (heard || !InRegroup);
+        if (met) (_secondMasterUntold, _secondMasterUntil) = (false, _now + _options.StaleAfter);
+        bool invalid = met || (_invalid && _now < _secondMasterUntil);
         bool wasValid = !IsStale && !_invalid;
         if (stale && !IsStale) Say(ClusterChange.StaleCluster);
-        if (invalid && !_invalid) Say(ClusterChange.InvalidCluster);
+        if (met) Say(ClusterChange.InvalidCluster);
         (IsStale, _invalid) = (stale, invalid);
+        if (met && !heard) TellMembers(view);
         if (!wasValid && !stale && !invalid) Say(ClusterChange.ValidState);
+    }
+
+    /// <summary>At once: this node may be poisoned next. The header says it.</summary>
+    private void TellMembers(ClusterView view)
+    {
+        foreach (ClusterMember member in view.Members)
+            if (Find(member.Node) is { } peer) Send(peer, null);
     }
 
     private void Say(ClusterChange change)

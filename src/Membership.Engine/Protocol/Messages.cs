@@ -16,8 +16,8 @@ internal enum HeaderFlags : byte
     /// <summary>The sender has heard the receiver's life within the last loss period.</summary>
     Hears = 2,
 
-    /// <summary>The sender is the master of its view in force, and its lease is valid.</summary>
-    Master = 4,
+    /// <summary>The sender itself met a second cluster less than a loss period ago, and said so: for the members of its view.</summary>
+    SecondMaster = 4,
 }
 
 /// <summary>The header of every message: a heartbeat by itself.</summary>
@@ -261,5 +261,5 @@ internal sealed record RoleChangeMessage(RoleChange Change, NodeId Node) : Messa
 /// <summary>Sent after the poisoned life stopped serving.</summary>
 /// <param name="Target">The life.</param>
 /// <param name="Epoch">The poison's.</param>
-/// <param name="WasMaster">It served as master, with a valid lease, until the poison came.</param>
-internal sealed record PoisonAcknowledgedMessage(Incarnation Target, Epoch Epoch, bool WasMaster) : MessageBody(MessageKind.PoisonAcknowledged);
+/// <param name="SecondMaster">It was a member of another cluster, with a valid lease, until the poison came.</param>
+internal sealed record PoisonAcknowledgedMessage(Incarnation Target, Epoch Epoch, bool SecondMaster) : MessageBody(MessageKind.PoisonAcknowledged);

@@ -59,7 +59,7 @@ internal static class BodyCodec
             case PoisonAcknowledgedMessage acknowledged:
                 writer.I64(acknowledged.Target.Value);
                 writer.I64(acknowledged.Epoch.Value);
-                writer.Bool(acknowledged.WasMaster);
+                writer.Bool(acknowledged.SecondMaster);
                 break;
             case UpdateRequestMessage request: StateCodec.Write(ref writer, request.Batch); break;
             case UpdatePrepareMessage prepare:

@@ -27,8 +27,8 @@ internal sealed class CheckerSet
     public CheckerSet(ClusterWorld world)
     {
         _world = world;
-        _exclusivity = new ExclusivityChecker(world);
         _chain = new ViewChainChecker(world);
+        _exclusivity = new ExclusivityChecker(world, _chain);
         _callbacks = new CallbackOrderChecker(world);
         _arbitration = new ArbitrationChecker(world);
         _store = new StoreChecker(world);
@@ -36,7 +36,7 @@ internal sealed class CheckerSet
         _storm = new StormChecker(world);
         _healthy = new HealthyNodeChecker(world);
         _roles = new RoleChecker(world, _chain);
-        _stale = new StaleChecker(world);
+        _stale = new StaleChecker(world, _chain);
         _state = new StateChecker(world);
     }
 
@@ -78,7 +78,7 @@ internal sealed class CheckerSet
     public void Notified(SimProcess process, ClusterChangeNotification change, ViewId view)
     {
         _roles.Notified(process, change, view);
-        _stale.Notified(process, change.Change);
+        _stale.Notified(process, change.Change, view);
     }
 
     public StateMark StateFloor => _state.Floor;
@@ -127,6 +127,7 @@ internal sealed class CheckerSet
     {
         _world.Health.TouchNode(process.Number);
         _chain.NodeHalted(process, code);
+        _stale.AfterLastInput(process);
     }
 
     public void Twinned(SimProcess process) => _exclusivity.Twinned(process);

@@ -1,14 +1,15 @@
 // Nobody serves twice (design 5): at no instant of virtual time does a node hold a valid published lease while a
 // view of a higher epoch that excludes this life of it is in force anywhere. A lease is an interval from its
 // publication to the instant its own clock passes ValidUntil, frozen processes included; so it is enough to look
-// when a lease is published and when a view comes into force, and each looks at all of the other kind.
+// when a lease is published and when a view comes into force, and each looks at all of the other kind. Two clusters that an
+// operator's forced forming made are two: leases of the one say nothing about views of the other.
 using Membership.Engine;
 using Membership.Engine.Protocol;
 using Membership.Simulator.World;
 
 namespace Membership.Simulator.Checkers;
 
-internal sealed class ExclusivityChecker(ClusterWorld world)
+internal sealed class ExclusivityChecker(ClusterWorld world, ViewChainChecker chain)
 {
     private readonly HeldLease[] _leases = new HeldLease[world.Options.Nodes + 1];
     private readonly List<ClusterView> _inForce = [];
@@ -43,7 +44,7 @@ internal sealed class ExclusivityChecker(ClusterWorld world)
         for (int i = _inForce.Count - 1; i >= 0; i--)
         {
             ClusterView view = _inForce[i];
-            if (view.Epoch > lease.Epoch && !view.Contains(new NodeId(process.Number), held.Incarnation))
+            if (view.Epoch > lease.Epoch && !view.Contains(new NodeId(process.Number), held.Incarnation) && chain.SameChain(view.Epoch, lease.Epoch))
                 world.Violate("exclusivity", $"node {process.Number} is given a lease of epoch {lease.Epoch} for {(held.EndsAt - world.Now) / 1e4:F1} ms "
                     + $"while {view}, which excludes this life of it, is in force.");
         }
@@ -69,7 +70,7 @@ internal sealed class ExclusivityChecker(ClusterWorld world)
     private void Check(int node, ClusterView view, in HeldLease held)
     {
         if (held.Holder is null || held.EndsAt <= world.Now || held.Epoch >= view.Epoch) return;
-        if (view.Contains(new NodeId(held.Holder.Number), held.Incarnation)) return;
+        if (view.Contains(new NodeId(held.Holder.Number), held.Incarnation) || !chain.SameChain(view.Epoch, held.Epoch)) return;
         world.Violate("exclusivity", $"{view} comes into force at node {node} while node {held.Holder.Number}, which it excludes, holds a lease of epoch "
             + $"{held.Epoch} for another {(held.EndsAt - world.Now) / 1e4:F1} ms{(held.Holder.Frozen ? " (frozen)" : "")}.");
     }

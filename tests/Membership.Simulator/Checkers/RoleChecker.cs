@@ -1,5 +1,6 @@
 // Roles (design 7), by the checker's own account: never two masters with valid leases; nobody is elected while another living
-// member's master work goes on; and what each process is told adds up to the roles of the view it has installed, the same for all.
+// member's master work goes on; and what each process is told adds up to the roles of the view it has installed, the same for all,
+// a second cluster (an operator's forced forming) included: its masters are none of this one's.
 using Membership.Engine;
 using Membership.Engine.Protocol;
 using Membership.Simulator.World;
@@ -40,7 +41,7 @@ internal sealed class RoleChecker(ClusterWorld world, ViewChainChecker chain)
         account.ServesUntil = process.Node.Clock.FirstInstantAt(lease.ValidUntil);
         foreach ((SimProcess other, Account theirs) in _accounts)
         {
-            if (other == process || theirs.ServesUntil <= world.Now || !other.Alive) continue;
+            if (other == process || theirs.ServesUntil <= world.Now || !other.Alive || !chain.SameChain(theirs.ServesIn, view.Epoch)) continue;
             world.Violate("two-masters", $"node {process.Number} is master with a valid lease in epoch {view.Epoch} while node {other.Number} is it in epoch {theirs.ServesIn} for another {(theirs.ServesUntil - world.Now) / 1e4:F1} ms.");
         }
     }
@@ -52,7 +53,7 @@ internal sealed class RoleChecker(ClusterWorld world, ViewChainChecker chain)
         if (view.Master.IsValid && view.Disqualified.Contains(view.Master)) world.Violate("roles", $"{view} has the disqualified node {view.Master} as its master.");
         if (view.Master.IsValid && !view.Contains(view.Master)) world.Violate("roles", $"{view} has node {view.Master} as its master, which is no member.");
         // Whoever is late to an older view gets no lease in it.
-        if (chain.Newest is { } newest && newest.Epoch > view.Epoch) return;
+        if (chain.NewestInChainOf(view.Epoch) is { } newest && newest.Epoch > view.Epoch) return;
         foreach ((SimProcess other, Account theirs) in _accounts)
         {
             if (!theirs.Works || !other.Alive || other.Node.Process != other || !view.Master.IsValid || view.Master.Value == other.Number) continue;
@@ -74,7 +75,7 @@ internal sealed class RoleChecker(ClusterWorld world, ViewChainChecker chain)
 
     public void Notified(SimProcess process, ClusterChangeNotification change, ViewId viewId)
     {
-        if (change.Change is ClusterChange.StaleCluster or ClusterChange.ValidState or ClusterChange.InvalidCluster) return;
+        if (change.Change is ClusterChange.StaleCluster or ClusterChange.ValidState) return;
         Account account = Of(process);
         if (!account.Begun) Begin(process, account, viewId);
         if (account.View != viewId)
@@ -87,7 +88,7 @@ internal sealed class RoleChecker(ClusterWorld world, ViewChainChecker chain)
         else if (told[account.CountInView] != change)
             world.Violate("notifications", $"node {process.Number} is told {change} as number {account.CountInView + 1} about epoch {viewId.Epoch}, where others were told {told[account.CountInView]}.");
         account.CountInView++;
-        Apply(account, change, process);
+        if (change.Change != ClusterChange.InvalidCluster) Apply(account, change, process);
     }
 
     public void Left(SimProcess process)

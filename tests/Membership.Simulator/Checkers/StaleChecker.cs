@@ -1,13 +1,15 @@
 // Stale exactly when it should be (design 7), after every input of every member: no message of the master of the view in force,
-// under that view, for as long as the options say; and no end of it before the next view is installed.
+// under that view, for as long as the options say; and no end of it before the next view is installed. Invalid exactly when it should be:
+// whoever serves and gets a message of another cluster in force says so with that input, and within L all members of its view have.
 using Membership.Engine;
 using Membership.Engine.Protocol;
 using Membership.Simulator.World;
 
 namespace Membership.Simulator.Checkers;
 
-internal sealed class StaleChecker(ClusterWorld world)
+internal sealed class StaleChecker(ClusterWorld world, ViewChainChecker chain)
 {
+    private readonly Dictionary<ViewId, (long At, int Node)> _firstInvalid = [];
     private readonly Dictionary<SimProcess, State> _states = [];
 
     private sealed class State
@@ -19,6 +21,8 @@ internal sealed class StaleChecker(ClusterWorld world)
         public bool Stale;
         public bool ToldStale;
         public bool ToldInvalid;
+        public ViewId LastInvalid;
+        public bool MetAnother;
     }
 
     public void ViewInForce(SimProcess process, ClusterView view)
@@ -33,7 +37,11 @@ internal sealed class StaleChecker(ClusterWorld world)
     public void Receives(SimProcess process, in MessageHeader header)
     {
         if (_states.TryGetValue(process, out State? before)) before.FrameBefore = MonotonicTime.MinValue;
-        if (process.Core.InForce is not { } view || header.From != view.Master || header.InForce != view.Id) return;
+        if (process.Core.InForce is not { } view) return;
+        if (process.Core.Phase == NodePhase.Member && process.PublishedLease.ValidUntil > process.LocalNow && header.InForce.Epoch > view.Epoch
+            && header.ToIncarnation == process.Incarnation && chain.Find(header.InForce) is not null && !chain.SameChain(header.InForce.Epoch, view.Epoch))
+            Of(process).MetAnother = true;
+        if (header.From != view.Master || header.InForce != view.Id) return;
         if (header.FromIncarnation != view.Find(view.Master).Incarnation) return;
         if (header.ToIncarnation != Incarnation.None && header.ToIncarnation != process.Incarnation) return;
         State state = Of(process);
@@ -47,7 +55,7 @@ internal sealed class StaleChecker(ClusterWorld world)
             state.FrameAt = state.FrameBefore;
     }
 
-    public void Notified(SimProcess process, ClusterChange change)
+    public void Notified(SimProcess process, ClusterChange change, ViewId view)
     {
         State state = Of(process);
         bool told = change switch
@@ -61,7 +69,10 @@ internal sealed class StaleChecker(ClusterWorld world)
         if (change == ClusterChange.StaleCluster) state.ToldStale = true;
         if (change == ClusterChange.InvalidCluster) state.ToldInvalid = true;
         if (change == ClusterChange.ValidState) state.ToldStale = state.ToldInvalid = false;
-        if (change == ClusterChange.InvalidCluster && !world.TwoClusters) world.Violate("invalid-cluster", $"node {process.Number} says that there are two masters.");
+        if (change != ClusterChange.InvalidCluster) return;
+        state.LastInvalid = view;
+        _firstInvalid.TryAdd(view, (world.Now, process.Number));
+        if (!world.TwoClusters) world.Violate("invalid-cluster", $"node {process.Number} says that there are two masters.");
     }
 
     public void AfterInput(SimProcess process)
@@ -73,6 +84,7 @@ internal sealed class StaleChecker(ClusterWorld world)
             return;
         }
         if (core.Installed is null) return;
+        CheckInvalid(process, view);
         State state = Of(process);
         bool quiet = view.Master.Value != process.Number && process.LocalNow - state.FrameAt >= world.Options.StaleAfter;
         state.Stale = quiet || (state.Stale && state.Installed != view.Id);
@@ -82,6 +94,24 @@ internal sealed class StaleChecker(ClusterWorld world)
         if (!state.Stale && !state.ToldInvalid && state.ToldStale) world.Violate("stale", $"node {process.Number} is valid again and was not told.");
         if (!state.Stale && view.Master.Value != process.Number && core.NextWakeup > state.FrameAt + world.Options.StaleAfter)
             world.Violate("stale", $"node {process.Number} sleeps past the time when it would be stale.");
+    }
+
+    /// <summary>It halts: what it should have said, it has said by now.</summary>
+    public void AfterLastInput(SimProcess process)
+    {
+        if (process.Core is { InForce: { } view, Installed: not null }) CheckInvalid(process, view);
+    }
+
+    private void CheckInvalid(SimProcess process, ClusterView view)
+    {
+        State state = Of(process);
+        if (process.Core.Stage != RegroupStage.None || state.Installed != view.Id) return;
+        if (state.MetAnother && !state.ToldInvalid && state.LastInvalid != view.Id)
+            world.Violate("invalid-cluster", $"node {process.Number} serves in {view}, met another cluster, and does not say so.");
+        state.MetAnother = false;
+        if (state.ToldInvalid || state.LastInvalid == view.Id || !_firstInvalid.TryGetValue(view.Id, out (long At, int Node) first)) return;
+        if (world.Now - first.At > world.Options.L && world.Network.Connected(first.Node, process.Number) && world.Network.Connected(process.Number, first.Node))
+            world.Violate("invalid-cluster", $"node {first.Node} said {(world.Now - first.At) / 1e4:F0} ms ago that there are two masters, node {process.Number} of the same {view} did not.");
     }
 
     public void Left(SimProcess process) => _states.Remove(process);

@@ -1,6 +1,7 @@
 // The views in force form one chain: one epoch is one membership for ever; a view is on the disk of each of its
 // members before it is in force anywhere; and whatever was in force, in order of epochs, each view has quorum over
 // the one before it, counted from the disks (who ever wrote it) and the witness' record, whichever came first in time.
+// An operator's forced forming (design 3.4) begins a chain of its own, 2^32 epochs on, beside the one that it disregards.
 using System.Collections.Immutable;
 using Membership.Engine;
 using Membership.Engine.Protocol;
@@ -10,14 +11,21 @@ namespace Membership.Simulator.Checkers;
 
 internal sealed class ViewChainChecker(ClusterWorld world)
 {
+    /// <summary>A forced forming goes 2^32 above what its node had seen; the others may have gone on a little meanwhile.</summary>
+    private const long ForcedStep = 1L << 31;
+
     private readonly List<ClusterView> _inForce = []; // ascending by epoch
+    private readonly List<Epoch> _forced = []; // where a chain begins, ascending
     private readonly Dictionary<ViewId, NodeSet> _writtenBy = [];
     private readonly HashSet<ViewId> _recorded = [];
     private readonly StoredState?[] _lastSeen = new StoredState?[world.Options.Nodes + 1];
     private readonly ClusterView _configured = ConfiguredSet(world.Options);
 
-    /// <summary>The view of the highest epoch that is in force anywhere, or null.</summary>
-    public ClusterView? Newest => _inForce.Count == 0 ? null : _inForce[^1];
+    /// <summary>The view of the highest epoch that is in force anywhere in the chain of this epoch, or null.</summary>
+    public ClusterView? NewestInChainOf(Epoch epoch) => _inForce.FindLast(view => SameChain(view.Epoch, epoch));
+
+    /// <summary>No operator's forced forming lies between these epochs.</summary>
+    public bool SameChain(Epoch one, Epoch other) => ChainOf(one) == ChainOf(other);
 
     public void FirstView(ClusterView view) => _inForce.Add(view);
 
@@ -56,11 +64,11 @@ internal sealed class ViewChainChecker(ClusterWorld world)
     /// <summary>The view of this epoch that is in force somewhere, or null.</summary>
     public ClusterView? Find(Epoch epoch) => _inForce.Find(view => view.Epoch == epoch);
 
-    /// <summary>The in-force view of the next lower epoch, or null.</summary>
+    /// <summary>The in-force view of the next lower epoch in its chain, or null.</summary>
     public ClusterView? Before(ClusterView view)
     {
         int index = _inForce.IndexOf(view);
-        return index > 0 ? _inForce[index - 1] : null;
+        return index > 0 && SameChain(_inForce[index - 1].Epoch, view.Epoch) ? _inForce[index - 1] : null;
     }
 
     /// <summary>A process serves under this view from now on.</summary>
@@ -88,11 +96,34 @@ internal sealed class ViewChainChecker(ClusterWorld world)
                 world.Violate("chain", $"{view} comes into force at node {node} although it was never on the disk of its member {member.Node}.");
         }
         ClusterView before = place == 0 ? _configured : _inForce[place - 1];
-        Relate(before, view);
-        if (place < _inForce.Count) Relate(view, _inForce[place]);
+        if (IsForced(before, view)) Begin(view);
+        else Relate(before, view);
+        if (place < _inForce.Count && SameChain(view.Epoch, _inForce[place].Epoch)) Relate(view, _inForce[place]);
         _inForce.Insert(place, view);
         CheckGrowth(view, place);
         world.Checkers.InForceSomewhere(node, view);
+    }
+
+    /// <summary>By its epoch, and because a life that is in it was started by the operator's order.</summary>
+    private bool IsForced(ClusterView before, ClusterView view)
+    {
+        if (view.Epoch.Value - before.Epoch.Value < ForcedStep) return false;
+        foreach (ClusterMember member in view.Members)
+            if (world.Node(member.Node.Value).Process is { StartedByForce: true } process && process.Incarnation == member.Incarnation) return true;
+        return false;
+    }
+
+    private void Begin(ClusterView view)
+    {
+        _forced.Add(view.Epoch);
+        _forced.Sort();
+    }
+
+    private Epoch ChainOf(Epoch epoch)
+    {
+        int next = _forced.FindIndex(start => start > epoch);
+        int last = next < 0 ? _forced.Count - 1 : next - 1;
+        return last < 0 ? Epoch.None : _forced[last];
     }
 
     private void Relate(ClusterView old, ClusterView next)
@@ -106,8 +137,8 @@ internal sealed class ViewChainChecker(ClusterWorld world)
     // A view lies inside some earlier view in force, plus at most one joiner.
     private void CheckGrowth(ClusterView view, int place)
     {
-        if (place == 0) return;
-        for (int i = place - 1; i >= 0; i--)
+        if (place == 0 || _forced.Contains(view.Epoch)) return;
+        for (int i = place - 1; i >= 0 && SameChain(_inForce[i].Epoch, view.Epoch); i--)
             if ((view.Nodes - _inForce[i].Nodes).Count <= 1) return;
         world.Violate("chain", $"{view} adds more than one node to every earlier view in force (newest: {_inForce[place - 1]}).");
     }

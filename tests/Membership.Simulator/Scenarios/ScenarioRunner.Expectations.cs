@@ -70,7 +70,9 @@ internal sealed partial class ScenarioRunner
                     ? null : $"{State(node)}, master {node.Process?.Core.Installed?.Master}, vice-master {node.Process?.Core.Installed?.ViceMaster}");
             case "told": // expect told 1,2 MasterElected(2) MemberLeft(1): since "mark", these in this order
                 string told = string.Join(' ', words[2..]);
-                return () => First(NodesOf(words[1]), node => string.Join(' ', node.Process?.Told ?? []) is var said && said == told ? null : $"node {node.Number} was told: {said}");
+                return () => First(NodesOf(words[1]), node => string.Join(' ', node.Newest?.Told ?? []) is var said && said == told ? null : $"node {node.Number} was told: {said}");
+            case "once": // expect once 1,2 InvalidCluster(0): since "mark", among whatever else; also of a process that has ended
+                return () => First(NodesOf(words[1]), node => node.Newest?.Told.Count(change => change.ToString() == words[2]) is 1 ? null : $"node {node.Number} was told: {string.Join(' ', node.Newest?.Told ?? [])}");
             case "answer": // expect answer 1 Ok: of the last switchover, qualify or disqualify
                 return () => First(NodesOf(words[1]), node => node.Process?.LastRoleAnswer?.ToString() is var answer && answer == words[2] ? null : $"node {node.Number} was answered {answer ?? "nothing yet"}");
             case "stale" or "fresh":

@@ -113,7 +113,7 @@ internal sealed partial class ScenarioRunner
                 _world.Node(Number(words[3])).Process?.Qualify(Number(words[1]), words[0] == "qualify");
                 break;
             case "mark": // "told" counts from here
-                foreach (SimNode node in _world.Nodes) node.Process?.Told.Clear();
+                foreach (SimNode node in _world.Nodes) node.Newest?.Told.Clear();
                 break;
             case "unreachable": // unreachable 3 from 1
                 _world.Node(Number(words[3])).Process?.ReportUnreachable(Number(words[1]));

@@ -17,6 +17,9 @@ internal sealed class SimNode(ClusterWorld world, int number, NodeClock clock, V
     /// <summary>The process that is running (perhaps frozen, perhaps about to exit), or null.</summary>
     public SimProcess? Process { get; private set; }
 
+    /// <summary>The newest process, also when it has ended.</summary>
+    public SimProcess? Newest { get; private set; }
+
     /// <summary>The machine has power (a dead process on a live machine refuses connections; a dead machine says nothing).</summary>
     public bool Powered { get; private set; } = true;
 
@@ -41,7 +44,7 @@ internal sealed class SimNode(ClusterWorld world, int number, NodeClock clock, V
         if (Process is not null) return;
         Powered = true;
         StayDown = false;
-        Process = new SimProcess(world, this, ++Lives);
+        Process = Newest = new SimProcess(world, this, ++Lives);
         world.Health.TouchNode(number);
         if (world.Trace.On) world.Trace.Line(world.Now, number, $"process {Lives} starts; disk: {Describe()}");
         Process.Boot();

@@ -117,7 +117,7 @@ internal sealed partial class SimProcess : IProtocolEffects
                 else Run(Ticks.Millisecond, () => Call(now => Core.Leave(NewRequest(RequestKind.Leave), now)));
                 break;
             case RequestKind.Leave:
-                Run(_world.SupervisorDelay(), () => Call(now => Core.Start(NewRequest(RequestKind.Start), _world.ForceForm, now)));
+                Run(_world.SupervisorDelay(), () => Call(now => Core.Start(NewRequest(RequestKind.Start), StartedByForce, now)));
                 break;
             case RequestKind.LeaveForGood:
                 Run(Ticks.Millisecond, () =>

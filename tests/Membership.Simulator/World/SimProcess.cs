@@ -57,6 +57,9 @@ internal sealed partial class SimProcess
 
     public bool Frozen { get; private set; }
 
+    /// <summary>Started by the operator's order to form whatever the quorum rule says.</summary>
+    public bool StartedByForce { get; private set; }
+
     public HaltCode HaltedWith { get; private set; }
 
     public bool Halted => HaltedWith != HaltCode.None;
@@ -68,10 +71,11 @@ internal sealed partial class SimProcess
     public void Boot()
     {
         MonotonicTime now = LocalNow;
+        StartedByForce = _world.ForceForm;
         Guard(() =>
         {
             Core = new MembershipCore(_world.Options.ForNode(Number, _world.Options.StoreLocked), Node.Disk.Content, this, now);
-            Core.Start(NewRequest(RequestKind.Start), _world.ForceForm, now);
+            Core.Start(NewRequest(RequestKind.Start), StartedByForce, now);
         });
         if (Core is not null) AfterInput();
     }
