@@ -10,7 +10,7 @@ internal static class RoleChild
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
-    /// <summary>Arguments: number, ports by number, directory, key, clock period in ms, "in" (disqualified) or "qualified".</summary>
+    /// <summary>Arguments: number, ports by number, directory, key, clock period in ms, "in" (disqualified) or "qualified", stale after this many ms.</summary>
     public static void ChildMain(string[] args) => RunAsync(args).GetAwaiter().GetResult();
 
     private static async Task RunAsync(string[] args)
@@ -27,7 +27,8 @@ internal static class RoleChild
             Bootstrap = true,
             Qualified = args[5] == "qualified",
             MembershipFrameInterval = TimeSpan.FromMilliseconds(300),
-            StaleAfter = TimeSpan.FromMilliseconds(1000),
+            StaleAfter = TimeSpan.FromMilliseconds(int.Parse(args[6], CultureInfo.InvariantCulture)),
+            AllowDiagnosticFaults = true,
         };
         await using var node = new MembershipNode(options);
         _ = node.Halted.ContinueWith(static halted => Say($"halt {halted.Result.Code}"), TaskScheduler.Default);
@@ -43,6 +44,12 @@ internal static class RoleChild
             {
                 case "start":
                     await node.StartAsync();
+                    break;
+                case "force":
+                    await node.StartByForceAsync("the test's order");
+                    break;
+                case "fault":
+                    Say($"done {line} {await node.DiagnoseAsync(line)}");
                     break;
                 case "qualify" or "disqualify":
                     _ = SayWhenDone(line, node.SetQualificationAsync(new NodeId(int.Parse(words[1], CultureInfo.InvariantCulture)), words[0] == "qualify"));

@@ -17,6 +17,7 @@ public sealed class RoleProcessTests : IDisposable
     private readonly List<RoleProcess> _lives = [];
     private readonly RoleProcess?[] _nodes = new RoleProcess?[3];
     private string _clockPeriod = "100";
+    private string _staleAfter = "1000";
 
     public void Dispose()
     {
@@ -112,13 +113,44 @@ public sealed class RoleProcessTests : IDisposable
         Assert.Empty(_nodes[master - 1]!.Changes);
     }
 
-    private void Start(int number, string qualified = "qualified")
+    [Fact]
+    public async Task Two_masters_of_the_same_cluster_are_InvalidCluster_once_on_each_of_three_processes_and_the_lower_epoch_halts()
+    {
+        // Nobody is to be stale here, however busy the machine is.
+        _staleAfter = "4000";
+        Start(1);
+        Start(3, "in");
+        await HearAsync("MasterElected(1) MemberJoined(3)", 1, 3);
+        Start(2);
+        await HearAsync("ViceMasterElected(2)", 1, 2, 3);
+
+        // Node 3 is cut off and halts; the operator has it form a cluster of its own while 1 and 2 live on.
+        foreach (int number in new[] { 1, 2 }) Assert.EndsWith(" cut off from {3}", await LineAsync(number, "fault cut 3", "done fault cut 3"), StringComparison.Ordinal);
+        await HearAsync("MemberLeft(3)", 1, 2);
+        await EventuallyAsync(() => _nodes[2]!.All.Contains("halt NoQuorum"));
+        Kill(3);
+        Start(3, command: "force");
+        await HearAsync("MasterElected(3)", 3);
+        await AskAsync("Ok 1 2 2 1=Master 2=ViceMaster 3=Out", 1, 2);
+        await AskAsync("Ok 3 0 1 1=Out 2=Out 3=Master", 3);
+
+        // They meet.
+        foreach (int number in new[] { 1, 2 }) Assert.EndsWith(" cut off from {}", await LineAsync(number, "fault mend", "done fault mend"), StringComparison.Ordinal);
+        await HearAsync("InvalidCluster(0)", 1, 2, 3);
+        await EventuallyAsync(() => _nodes[..2].All(static node => node!.All.Exists(static line => line is "halt Poisoned" or "halt NoQuorum")));
+        Assert.Contains(_nodes[..2], static node => node!.All.Contains("halt Poisoned"));
+        await HearAsync("ValidState(0)", 3);
+        await AskAsync("Ok 3 0 1 1=Out 2=Out 3=Master", 3);
+        Assert.All(_nodes[..2], static node => Assert.Empty(node!.Changes));
+    }
+
+    private void Start(int number, string qualified = "qualified", string command = "start")
     {
         string text = number.ToString(CultureInfo.InvariantCulture);
-        var life = new RoleProcess(ChildProcess.Start(typeof(RoleChild), text, _ports, _directory.At("node" + text), _key, _clockPeriod, qualified));
+        var life = new RoleProcess(ChildProcess.Start(typeof(RoleChild), text, _ports, _directory.At("node" + text), _key, _clockPeriod, qualified, _staleAfter));
         _lives.Add(life);
         _nodes[number - 1] = life;
-        life.Child.WriteLine("start");
+        life.Child.WriteLine(command);
     }
 
     private void Kill(int number)
