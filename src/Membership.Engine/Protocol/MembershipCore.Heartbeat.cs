@@ -337,6 +337,7 @@ internal sealed partial class MembershipCore
         if (!IsMember || (poison.Epoch <= InForceId.Epoch && !foreign)) return DropReason.StaleActivation;
         // Poison of another cluster: this one says that there are two before it obeys. An eject comes under this node's own view.
         bool secondMaster = IsOfAnotherCluster(header.InForce);
+        if (secondMaster) SeeSecondMaster();
         UpdateValidity();
         LoseLease();
         Send(peer, new PoisonAcknowledgedMessage(poison.Target, poison.Epoch, secondMaster));

@@ -88,13 +88,22 @@ internal sealed partial class MembershipCore
             if (view.Master == peer.Node) _frameAt = _now;
             if ((header.Flags & HeaderFlags.SecondMaster) != 0 && Phase == NodePhase.Member && IsInView(view, peer)) HearOfSecondMaster();
         }
-        else if (header.Sequence >= peer.HeardSequence && IsOfAnotherCluster(header.InForce)) SeeSecondMaster();
+        else if (header.Sequence >= peer.HeardSequence && (IsOfAnotherCluster(header.InForce) || HasMetUs(in header, view)))
+        {
+            SeeSecondMaster();
+            // What is answered next says it too, lest the other cluster has only the answer to its poison to go by.
+            UpdateValidity();
+        }
     }
+
+    /// <summary>Of an older cluster, and has met another one: this one.</summary>
+    private static bool HasMetUs(in MessageHeader header, ClusterView view)
+        => (header.Flags & HeaderFlags.SecondMaster) != 0 && header.InForce.Epoch < view.Epoch && !view.Contains(header.From);
 
     /// <summary>
     /// A newer view that this member was not asked about is in force while its own lease is valid: a second cluster, with a master of its own,
-    /// which only an operator's forced forming can make. Of an older view a message may be late; there the answer to the poison tells
-    /// (<see cref="PoisonAcknowledgedMessage.SecondMaster"/>).
+    /// which only an operator's forced forming can make. Of an older view a message may be late; there the sender has to say that it has met
+    /// another one, by the flag or in the answer to the poison (<see cref="PoisonAcknowledgedMessage.SecondMaster"/>).
     /// </summary>
     private bool IsOfAnotherCluster(ViewId other)
         => Phase == NodePhase.Member && Lease.ValidUntil > _now && other.Epoch > InForceId.Epoch && _state.FindPending(other) is null && _state.InForceId != other;

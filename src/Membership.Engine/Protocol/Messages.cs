@@ -16,7 +16,7 @@ internal enum HeaderFlags : byte
     /// <summary>The sender has heard the receiver's life within the last loss period.</summary>
     Hears = 2,
 
-    /// <summary>The sender itself met a second cluster less than a loss period ago, and said so: for the members of its view.</summary>
+    /// <summary>The sender itself met a second cluster less than a loss period ago, and said so: for the members of its view, and for the other cluster.</summary>
     SecondMaster = 4,
 }
 

@@ -110,6 +110,22 @@ public sealed class RoleChangeTests
     }
 
     [Fact]
+    public void A_node_of_an_older_view_that_says_it_has_met_another_cluster_is_a_second_master()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        ViewId older = cluster[1].Core.InForce!.Id;
+        cluster.Kill(1);
+        cluster.UntilInstalled(2, 3);
+        MessageHeader header = HeaderFrom(cluster, 1, 2, older);
+        cluster[2].Do((core, now) => core.Receive(in header, 0, null, now));
+        Assert.DoesNotContain(Invalid, cluster[2].Told);
+        header.Sequence++;
+        header.Flags |= HeaderFlags.SecondMaster;
+        cluster[2].Do((core, now) => core.Receive(in header, 0, null, now));
+        Assert.Single(cluster[2].Told, Invalid);
+    }
+
+    [Fact]
     public void Two_clusters_that_were_formed_apart_meet_say_so_and_the_lower_epoch_halts()
     {
         var cluster = new SteppedCluster(4);
