@@ -85,6 +85,7 @@ public sealed class MasterWorkTests
         public async ValueTask MsgCleanup1Async(NodeId deadNode) => await Task.Delay(500);
     }
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public async Task A_switchover_starts_the_work_elsewhere_only_after_it_has_stopped_here_however_long_that_takes()
     {

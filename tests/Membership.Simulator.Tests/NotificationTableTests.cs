@@ -8,6 +8,7 @@ namespace Membership.Simulator.Tests;
 
 public sealed class NotificationTableTests
 {
+    [Trait("Category", "Seeds")]
     [Theory]
     [InlineData("(out, out) -> (master, out)", "MasterElected(A)")]
     [InlineData("(master, out) -> (master, vice)", "ViceMasterElected(B)")]

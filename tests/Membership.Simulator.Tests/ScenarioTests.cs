@@ -23,6 +23,7 @@ public sealed class ScenarioTests
         return stories;
     }
 
+    [Trait("Category", "Seeds")]
     [Theory]
     [MemberData(nameof(Stories))]
     public void The_story_ends_as_it_should(string name)

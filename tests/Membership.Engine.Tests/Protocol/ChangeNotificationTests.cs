@@ -7,6 +7,7 @@ namespace Membership.Engine.Tests.Protocol;
 
 public sealed class ChangeNotificationTests
 {
+    [Trait("Category", "Seeds")]
     [Theory]
     [InlineData("- -", "M -", "MasterElected(1)")]
     [InlineData("M -", "M V", "ViceMasterElected(2)")]
@@ -26,6 +27,7 @@ public sealed class ChangeNotificationTests
         Assert.Equal(notifications, string.Join(" ", list));
     }
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public void Applying_the_sequence_gives_the_roles_after_and_no_shorter_one_does()
     {

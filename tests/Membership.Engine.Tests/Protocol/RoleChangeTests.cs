@@ -13,6 +13,7 @@ public sealed class RoleChangeTests
     private static readonly ClusterChangeNotification Valid = new(ClusterChange.ValidState, NodeId.Invalid);
     private static readonly ClusterChangeNotification Invalid = new(ClusterChange.InvalidCluster, NodeId.Invalid);
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public void Nobody_is_elected_before_the_former_masters_work_has_stopped()
     {
@@ -44,6 +45,7 @@ public sealed class RoleChangeTests
         Assert.Equal(new NodeId(1), view.Master);
     }
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public void The_masters_own_frames_keep_the_members_fresh_when_heartbeats_are_rarer_than_frames()
     {
@@ -69,6 +71,7 @@ public sealed class RoleChangeTests
         Assert.All(Enumerable.Range(0, told.Count), index => Assert.Equal(index % 2 == 0 ? Stale : Valid, told[index]));
     }
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public void A_second_master_under_another_view_of_the_same_epoch_is_said_once_and_ends_when_it_is_gone()
     {
@@ -86,6 +89,7 @@ public sealed class RoleChangeTests
         foreach (int number in new[] { 1, 3 }) Assert.Single(cluster[number].Told, Invalid);
     }
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public void A_master_that_serves_under_an_unknown_newer_view_is_a_second_master()
     {
@@ -125,6 +129,7 @@ public sealed class RoleChangeTests
         Assert.Single(cluster[2].Told, Invalid);
     }
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public void Two_clusters_that_were_formed_apart_meet_say_so_and_the_lower_epoch_halts()
     {
@@ -159,6 +164,7 @@ public sealed class RoleChangeTests
         Assert.All(cluster.Nodes.Values, static node => Assert.DoesNotContain(Invalid, node.Told));
     }
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public void Who_meets_a_second_master_tells_the_members_of_its_view_and_all_say_it_once_and_end_it()
     {
@@ -259,6 +265,7 @@ public sealed class RoleChangeTests
         Assert.True(cluster[3].Core.Installed!.Disqualified.IsEmpty);
     }
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public void A_joiner_brings_its_own_qualification()
     {

@@ -7,6 +7,7 @@ namespace Membership.Engine.Tests.Protocol;
 
 public sealed class RoleElectionTests
 {
+    [Trait("Category", "Seeds")]
     [Theory]
     [InlineData(0, 0, "1,2,3", "", 1, 2)]
     [InlineData(2, 3, "1,2,3", "", 2, 3)]

@@ -24,6 +24,7 @@ public sealed class HostTroubleTests
         Assert.False(cluster.Nodes[0].Halted.IsCompleted);
     }
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public async Task A_callback_that_does_not_return_halts_its_node_and_nobody_else()
     {

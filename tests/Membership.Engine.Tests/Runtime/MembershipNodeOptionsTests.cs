@@ -90,6 +90,7 @@ public sealed class MembershipNodeOptionsTests
     public void A_key_of_unknown_size_is_refused_with_its_size()
         => Assert.Contains("16", Assert.Throws<ArgumentException>(() => ClusterKey.FromBytes(new byte[16])).Message, StringComparison.Ordinal);
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public void Timing_values_of_zero_are_the_defaults()
     {

@@ -46,6 +46,7 @@ public sealed class MembershipNodeTests
         Assert.True(with.Find(new NodeId(3)).Incarnation.Value > 1);
     }
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public async Task A_node_that_leaves_is_out_at_once_and_may_come_back_in_the_same_process()
     {
@@ -88,6 +89,7 @@ public sealed class MembershipNodeTests
         await Assert.ThrowsAsync<InvalidOperationException>(() => cluster.Nodes[1].StartAsync(Cancel));
     }
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public async Task A_forced_regroup_keeps_the_members_and_raises_the_epoch()
     {
@@ -129,6 +131,7 @@ public sealed class MembershipNodeTests
         Assert.Equal(seen.OrderBy(static view => view.Epoch.Value), seen);
     }
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public async Task Nodes_use_every_path_of_both_address_families()
     {

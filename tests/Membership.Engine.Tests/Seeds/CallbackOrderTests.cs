@@ -86,6 +86,21 @@ public sealed class CallbackOrderTests
     }
 
     [Fact]
+    public void MsgCleanup2_is_synchronous_as_Cleanup1_is_and_the_regroup_is_suspended_until_it_returns()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        cluster[1].HoldCallback = CallbackKind.MsgCleanup2;
+        cluster.Kill(3);
+        cluster.Until(() => cluster[1].Core.Stage == RegroupStage.CleanUp2);
+        cluster.Run(2);
+        Assert.Equal(RegroupStage.CleanUp2, cluster[1].Core.Stage);
+        Assert.Equal(RegroupStage.CleanUp2, cluster[2].Core.Stage);
+        Assert.Contains(new NodeId(3), cluster[2].Core.Installed!.Nodes);
+        cluster[1].ReleaseCallbacks();
+        cluster.UntilInstalled(1, 2);
+    }
+
+    [Fact]
     public void NodesDown_and_NodeChange_come_in_the_last_stage_after_the_cluster_information_has_changed()
     {
         SteppedCluster cluster = SteppedCluster.Formed(5);

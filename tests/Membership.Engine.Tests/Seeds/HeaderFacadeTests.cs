@@ -203,6 +203,18 @@ public sealed class HeaderFacadeTests
     }
 
     [Fact]
+    public async Task MMIsNodeUp_is_true_only_for_a_member_of_the_current_cluster_and_for_nobody_on_a_down_node()
+    {
+        await using var cluster = await HeaderCluster.FormedAsync(3);
+        Assert.All([1u, 2u, 3u], node => Assert.True(cluster[1].MMIsNodeUp(node)));
+        Assert.All([0u, 4u, 5000u, uint.MaxValue], node => Assert.False(cluster[1].MMIsNodeUp(node)));
+        Assert.Equal(MM_OK, cluster[3].MMLeave());
+        await cluster.EventuallyAsync(() => !cluster[1].MMIsNodeUp(3));
+        Assert.True(cluster[1].MMIsNodeUp(2));
+        Assert.All([1u, 2u, 3u], node => Assert.False(cluster[3].MMIsNodeUp(node)));
+    }
+
+    [Fact]
     public async Task Functions_may_be_called_by_many_threads_at_a_time()
     {
         await using var cluster = await HeaderCluster.FormedAsync(3);

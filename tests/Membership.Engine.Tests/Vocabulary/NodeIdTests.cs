@@ -5,6 +5,7 @@ namespace Membership.Engine.Tests.Vocabulary;
 
 public sealed class NodeIdTests
 {
+    [Trait("Category", "Seeds")]
     [Theory]
     [InlineData(-1)]
     [InlineData(1025)]
@@ -12,6 +13,7 @@ public sealed class NodeIdTests
     public void A_number_out_of_range_is_refused_by_name(int value)
         => Assert.Contains("1..1024", Assert.Throws<ArgumentOutOfRangeException>(() => new NodeId(value)).Message, StringComparison.Ordinal);
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public void Zero_is_no_node()
     {

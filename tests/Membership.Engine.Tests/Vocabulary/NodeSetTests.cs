@@ -71,6 +71,7 @@ public sealed class NodeSetTests
         return NodeSet.FromWords(words) == set && NodeSet.FromWords([.. words, .. new ulong[16 - words.Length]]) == set;
     });
 
+    [Trait("Category", "Seeds")]
     [Fact]
     public void All_1024_numbers_fit()
     {
