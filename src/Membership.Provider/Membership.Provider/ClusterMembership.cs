@@ -99,7 +99,7 @@ internal sealed class ClusterMembership : IClusterMembership, IAsyncDisposable
 
     public Task<MembershipStatus> ReleaseMastershipAsync(CancellationToken cancellationToken = default) => Node.ReleaseMastershipAsync(cancellationToken);
 
-    public Task<MembershipStatus> LeaveAsync(CancellationToken cancellationToken = default) => Node.LeaveAsync(cancellationToken);
+    public Task<MembershipStatus> LeaveAsync(CancellationToken cancellationToken = default) => StopWorkAndLeaveAsync().WaitAsync(cancellationToken);
 
     public Task<MembershipStatus> EjectAsync(NodeId node, CancellationToken cancellationToken = default) => Node.EjectAsync(node, cancellationToken);
 
@@ -115,6 +115,12 @@ internal sealed class ClusterMembership : IClusterMembership, IAsyncDisposable
         => SnapshotBuilder.Build(await Node.TakeSnapshotAsync(cancellationToken).ConfigureAwait(false), Name, journalLines);
 
     public ValueTask DisposeAsync() => Node.DisposeAsync();
+
+    private async Task<MembershipStatus> StopWorkAndLeaveAsync()
+    {
+        await MasterWork.LeaveAsync().ConfigureAwait(false);
+        return await Node.LeaveAsync(CancellationToken.None).ConfigureAwait(false);
+    }
 
     private async Task<MembershipHalt> WaitForHaltAsync()
     {

@@ -1,4 +1,5 @@
 // One term of master-only work: the running task, the lease it works under, and why and until when it must stop.
+using System.Diagnostics;
 using Membership.Engine;
 using Membership.Engine.Runtime;
 
@@ -7,17 +8,22 @@ namespace Membership.Provider;
 internal sealed class MasterTerm : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
-    private readonly TimeProvider _time;
-    private readonly long _started;
+    private readonly long _started = Stopwatch.GetTimestamp();
     private CancellationTokenRegistration _lost;
     private TimeSpan _deadline = TimeSpan.MaxValue;
     private volatile bool _isLeaseLost;
+    private readonly Action<AggregateException> _signalFailed;
+    private int _signalled;
+    private TimeSpan _toldAt;
     private Epoch _heldEpoch;
+    private MembershipLease? _lapsed;
 
-    public MasterTerm(MasterBackgroundService work, MembershipLease lease, TimeProvider time)
+    /// <param name="work">What runs.</param>
+    /// <param name="lease">The lease it starts under.</param>
+    /// <param name="signalFailed">Told what callbacks that the work has on its token threw.</param>
+    public MasterTerm(MasterBackgroundService work, MembershipLease lease, Action<AggregateException> signalFailed)
     {
-        _time = time;
-        _started = time.GetTimestamp();
+        _signalFailed = signalFailed;
         Lease = new MasterLease(lease);
         Follow(lease);
         Task = System.Threading.Tasks.Task.Run(() => work.RunTermAsync(Lease, _stop.Token));
@@ -27,8 +33,8 @@ internal sealed class MasterTerm : IDisposable
 
     public Task Task { get; }
 
-    /// <summary>A lease that the work ran under was lost for good; the token fired then.</summary>
-    public bool IsLeaseLost => _isLeaseLost;
+    /// <summary>A lease that the work ran under was lost for good; the token fires then. Seen here at once, however late the callbacks of tokens run.</summary>
+    public bool IsLeaseLost => _isLeaseLost || Lease.Current.Lost.IsCancellationRequested;
 
     public bool WasToldToStop => _stop.IsCancellationRequested;
 
@@ -37,7 +43,7 @@ internal sealed class MasterTerm : IDisposable
 
     public bool IsOverrun => !Task.IsCompleted && Age > _deadline;
 
-    private TimeSpan Age => _time.GetElapsedTime(_started);
+    private TimeSpan Age => Stopwatch.GetElapsedTime(_started);
 
     /// <summary>Goes on under the lease of a newer epoch in which this node is the master too.</summary>
     public void Follow(MembershipLease lease)
@@ -53,9 +59,25 @@ internal sealed class MasterTerm : IDisposable
     {
         if (timeLeft != TimeSpan.MaxValue && Age + timeLeft < _deadline) _deadline = Age + timeLeft;
         if (StopReason is not null) return false;
-        StopReason = reason;
-        _stop.Cancel();
+        (StopReason, _toldAt) = (reason, Age);
+        Signal();
         return true;
+    }
+
+    /// <summary>What is left of the stop time: all of it for work that has not been told yet.</summary>
+    public TimeSpan LeftOf(TimeSpan stopTime)
+    {
+        if (StopReason is null) return stopTime;
+        TimeSpan left = _toldAt + stopTime - Age;
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+
+    /// <summary>It was neither valid nor held at two looks in a row, whether or not anybody could say so: the loop of a node that stands still cannot.</summary>
+    public bool HasLapsed(MembershipLease lease)
+    {
+        bool looked = _lapsed == lease;
+        _lapsed = lease.IsValid || lease.IsHeld ? null : lease;
+        return looked && _lapsed is not null;
     }
 
     /// <summary>The time left when the work must stop because the hold will last longer than the lease it holds; null while it need not.</summary>
@@ -78,6 +100,24 @@ internal sealed class MasterTerm : IDisposable
     private void LeaseLost()
     {
         _isLeaseLost = true;
-        _stop.Cancel();
+        Signal();
+    }
+
+    // Elsewhere: what the work does on the thread that tells it, it does to itself and not to the watch.
+    private void Signal()
+    {
+        if (Interlocked.Exchange(ref _signalled, 1) == 0) _ = SignalAsync();
+    }
+
+    private async Task SignalAsync()
+    {
+        try
+        {
+            await _stop.CancelAsync().ConfigureAwait(false);
+        }
+        catch (AggregateException failure)
+        {
+            _signalFailed(failure);
+        }
     }
 }

@@ -1,5 +1,5 @@
 // Between the protocol and the master-only work of this host: a demotion is answered only when no term of such work runs,
-// and none starts under a view that the demotion has overtaken.
+// and none starts under a view that the demotion has overtaken. A node that leaves says so when none runs any more.
 using Membership.Engine;
 
 namespace Membership.Provider;
@@ -10,13 +10,17 @@ internal sealed class MasterWorkGate
     private TaskCompletionSource? _idle;
     private Epoch _closedThrough;
     private int _running;
+    private volatile bool _leaving;
+
+    /// <summary>This node is about to leave: its work must stop, and none starts any more.</summary>
+    public bool IsLeaving => _leaving;
 
     /// <summary>A term may start under a view of this epoch; every success is followed by one <see cref="Ended"/>.</summary>
     public bool TryBegin(Epoch epoch)
     {
         lock (_lock)
         {
-            if (epoch <= _closedThrough) return false;
+            if (_leaving || epoch <= _closedThrough) return false;
             _running++;
             return true;
         }
@@ -26,7 +30,9 @@ internal sealed class MasterWorkGate
     {
         lock (_lock)
         {
-            if (--_running == 0) _idle?.TrySetResult();
+            if (--_running > 0) return;
+            _idle?.TrySetResult();
+            _idle = null;
         }
     }
 
@@ -42,9 +48,19 @@ internal sealed class MasterWorkGate
         lock (_lock)
         {
             _closedThrough = Epoch.Max(_closedThrough, view.Epoch);
-            if (_running == 0) return default;
-            _idle = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            return new ValueTask(_idle.Task);
+            return new ValueTask(Idle());
         }
     }
+
+    /// <summary>Closes the gate for good; ends when nothing runs.</summary>
+    public Task LeaveAsync()
+    {
+        lock (_lock)
+        {
+            _leaving = true;
+            return Idle();
+        }
+    }
+
+    private Task Idle() => _running == 0 ? Task.CompletedTask : (_idle ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 }

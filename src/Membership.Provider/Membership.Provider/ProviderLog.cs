@@ -38,4 +38,7 @@ internal static partial class ProviderLog
 
     [LoggerMessage(2013, LogLevel.Critical, "Master work {Work} did not stop within its time after: {Reason}. The process is ended.")]
     public static partial void MasterWorkOverrun(this ILogger logger, string work, string reason);
+
+    [LoggerMessage(2014, LogLevel.Error, "Callbacks that master work {Work} has on its token threw when it was told to stop.")]
+    public static partial void MasterWorkSignalFailed(this ILogger logger, string work, Exception failure);
 }

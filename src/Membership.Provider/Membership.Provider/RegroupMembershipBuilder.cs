@@ -101,7 +101,6 @@ public sealed class RegroupMembershipBuilder : IMembershipBuilder
             provider.GetRequiredKeyedService<T>(key),
             provider.GetRequiredKeyedService<ClusterMembership>(key),
             provider.GetRequiredService<ProcessEnd>(),
-            provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<T>>())));
         Services.AddSingleton<IHostedService>(provider => provider.GetRequiredKeyedService<MasterServiceRunner<T>>(key));
         return this;
