@@ -63,6 +63,9 @@ public enum HaltCode
     /// <summary>Master-only work did not stop before the lease ran out.</summary>
     MasterWorkOverrun = 8,
 
+    /// <summary>The running cluster does not let this node in: another list of nodes, policy or protocol version, or a store that knows a newer view.</summary>
+    Refused = 9,
+
     /// <summary>A stop was asked for during a regroup: the header's <c>MM_STOP_REQUESTED</c> (1002).</summary>
     StopRequested = 1002,
 }

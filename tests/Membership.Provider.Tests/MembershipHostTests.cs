@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Membership.Engine;
 using Membership.Engine.Runtime;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Xunit;
 
@@ -84,6 +85,26 @@ public sealed class MembershipHostTests
         await hosts.StartAsync(static options => options.OnHalt = HaltPolicy.FailFast, builder => builder.Services.AddSingleton(new ProcessEnd(halt => ended.TrySetResult(halt))));
         await hosts.Membership(1).EjectAsync(new NodeId(3), TestHosts.Deadline);
         Assert.Equal(102, (await ended.Task.WaitAsync(TestHosts.Deadline)).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_node_that_the_cluster_refuses_ends_its_host_with_the_reason_and_a_code_of_its_own()
+    {
+        await using var hosts = new TestHosts(3);
+        for (int node = 1; node <= 2; node++) hosts.Build(node);
+        await Task.WhenAll(hosts[1].StartAsync(TestHosts.Deadline), hosts[2].StartAsync(TestHosts.Deadline));
+        await hosts.ViewAsync(1, 2);
+        IHost different = hosts.Build(3, static options => options.Nodes[0].Votes = 5, static builder => builder.AddHealthChecks());
+        await different.StartAsync(TestHosts.Deadline);
+        await different.WaitForShutdownAsync(TestHosts.Deadline);
+        MembershipHalt halt = await hosts.Membership(3).Halted.WaitAsync(TestHosts.Deadline);
+        Assert.Equal((HaltCode.Refused, 109), (halt.Code, halt.ExitCode));
+        Assert.Contains("give every node the same Nodes list", halt.Detail, StringComparison.Ordinal);
+        HealthReport health = await different.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(TestHosts.Deadline);
+        Assert.Contains("halted with Refused", health.Entries["membership-live"].Description, StringComparison.Ordinal);
+        Assert.Equal(109, Environment.ExitCode);
+        Environment.ExitCode = 0;
+        await hosts.ViewAsync(1, 2);
     }
 
     [Fact]

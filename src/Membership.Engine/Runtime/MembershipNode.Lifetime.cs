@@ -120,6 +120,8 @@ public sealed partial class MembershipNode
             _started = false;
             FailFirstView($"Node {Self} did not become a member: {status} {detail}");
         }
+        // A halt ends a start with a fault, too, and has its own word for it.
+        if (status == MembershipStatus.Fault && await AskForSnapshotAsync(CancellationToken.None).ConfigureAwait(false) is { Phase: NodePhase.Down }) _refused.TrySetResult(detail ?? "");
     }
 
     /// <summary>The leave's end, also when nobody waits for it any more: from then on the node may be started again.</summary>

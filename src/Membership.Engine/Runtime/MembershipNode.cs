@@ -33,6 +33,7 @@ public sealed partial class MembershipNode : IAsyncDisposable
     private readonly LatestStream<ClusterView> _views = new(backlog: 16);
     private readonly ConcurrentDictionary<long, PendingRequest> _requests = new();
     private readonly TaskCompletionSource<NodeHalt> _halted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<string> _refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _lifetime = new(1, 1);
     private readonly Lock _gate = new();
     private TaskCompletionSource<ClusterView> _firstView = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -81,6 +82,9 @@ public sealed partial class MembershipNode : IAsyncDisposable
 
     /// <summary>Completes when this node halts; never when it leaves or is disposed.</summary>
     public Task<NodeHalt> Halted => _halted.Task;
+
+    /// <summary>Ends, with the reason, when a running cluster has refused this node for good: it is down, and does not ask again by itself.</summary>
+    internal Task<string> Refused => _refused.Task;
 
     /// <summary>This node's role over <see cref="CurrentView"/>.</summary>
     public MemberRole Role => RoleOf(Self);

@@ -124,6 +124,7 @@ internal sealed class ClusterMembership : IClusterMembership, IAsyncDisposable
 
     private async Task<MembershipHalt> WaitForHaltAsync()
     {
+        if (await Task.WhenAny(Node.Halted, Node.Refused).ConfigureAwait(false) == Node.Refused) return new MembershipHalt(HaltCode.Refused, await Node.Refused.ConfigureAwait(false));
         NodeHalt halt = await Node.Halted.ConfigureAwait(false);
         return new MembershipHalt(halt.Code, halt.Detail);
     }

@@ -150,7 +150,7 @@ public interface IClusterMembership
     /// <remarks>Null when the cluster runs in plain text. Safe from any thread. A restarted node reads its options again: change those too.</remarks>
     KeyRing? Keys { get; }
 
-    /// <summary>Ends when this node halts, with the reason; never for a node that leaves or goes on.</summary>
+    /// <summary>Ends when this node halts, or is refused by a running cluster, with the reason; never for a node that leaves or goes on.</summary>
     Task<MembershipHalt> Halted { get; }
 
     /// <summary>Updates one table of the cluster's replicated state; answered when every member has it. See <see cref="MembershipNode.UpdateTableAsync"/>.</summary>

@@ -46,7 +46,7 @@ internal sealed class MembershipHealthCheck(ClusterMembership membership, Health
 
     private HealthCheckResult Live(HealthCheckContext context, NodeHealth health, Dictionary<string, object> data)
     {
-        if (health.Halt is { } halt) return new HealthCheckResult(context.Registration.FailureStatus, $"halted with {halt.Code}: {halt.Detail}", data: data);
+        if (membership.Halted is { IsCompletedSuccessfully: true } halted && halted.Result is var halt) return new HealthCheckResult(context.Registration.FailureStatus, $"halted with {halt.Code}: {halt.Detail}", data: data);
         return health.LoopTurns
             ? HealthCheckResult.Healthy("the node runs", data)
             : new HealthCheckResult(context.Registration.FailureStatus, $"the node's loop did not answer within {Patience}, or it is not running", data: data);

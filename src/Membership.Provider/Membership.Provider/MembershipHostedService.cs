@@ -76,7 +76,8 @@ internal sealed class MembershipHostedService(
             case HaltPolicy.Callback:
                 CallBack(halt);
                 break;
-            case HaltPolicy.StopHost when driver is { }:
+            // A refused start fails in the framework's own stage as well.
+            case HaltPolicy.StopHost when driver is { } && halt.Code != HaltCode.Refused:
                 driver.Halted(halt);
                 break;
             default:
