@@ -142,28 +142,6 @@ public sealed class MasterWorkTroubleTests
         }
     }
 
-    /// <summary>A log whose writer blocks, as one does whose reader has stopped: whoever logs waits in it.</summary>
-    private sealed class StandingLog : ILoggerProvider, ILogger
-    {
-        private readonly ManualResetEventSlim _goes = new();
-
-        public volatile bool Stands;
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (Stands) _goes.Wait();
-        }
-
-        public void Dispose() => _goes.Set();
-    }
-
     /// <summary>What the work of all nodes did.</summary>
     private sealed class Trace
     {
