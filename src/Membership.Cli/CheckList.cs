@@ -1,6 +1,5 @@
 // The checks of validate and of witness check, as they come: a line each for people, or one JSON document at the end.
 using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace Membership.Cli;
 
@@ -20,13 +19,7 @@ internal sealed class CheckList(bool json)
     public int End(Func<CheckList, string> verdict)
     {
         string said = verdict(this);
-        Console.WriteLine(json ? JsonSerializer.Serialize(new CheckDocument(AllGood, said, _results), CheckJsonContext.Default.CheckDocument) : said);
+        Console.WriteLine(json ? JsonSerializer.Serialize(new CheckDocument(AllGood, said, _results), CliJsonContext.Default.CheckDocument) : said);
         return AllGood ? ExitCode.Good : ExitCode.Bad;
     }
 }
-
-internal sealed record CheckDocument(bool Good, string Verdict, IReadOnlyList<CheckResult> Checks);
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
-[JsonSerializable(typeof(CheckDocument))]
-internal sealed partial class CheckJsonContext : JsonSerializerContext;

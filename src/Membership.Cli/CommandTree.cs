@@ -1,10 +1,12 @@
 // All commands: their options, their help, and which of the other files does them.
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Membership.Engine;
 using Membership.Provider;
 using Membership.Provider.Control;
 using Membership.Provider.Inspection;
+using Microsoft.Extensions.Configuration;
 
 namespace Membership.Cli;
 
@@ -21,18 +23,18 @@ internal static class CommandTree
 
     public static RootCommand Build()
     {
-        var root = new RootCommand("Looks at and acts on a Regroup membership cluster, and checks a deployment before its first start. Exit codes: 0 good, 1 bad or refused, 2 usage, 3 no contact, 4 try again.");
+        var root = new RootCommand("Looks at and acts on a Regroup membership cluster, and checks a deployment before its first start. Exit codes: 0 good, 1 bad or refused, 2 usage, 3 no contact, 4 try again, 130 interrupted.");
         foreach (Option option in (Option[])[Socket, Store, Url, Header, Settings, Section, Json, Wait]) root.Options.Add(option);
         Wait.Validators.Add(static result =>
         {
-            if (result.GetValueOrDefault<double>() is not (> 0 and <= 600)) result.AddError("--timeout is out of range: use more than 0 and at most 600 seconds.");
+            if (IsNumber(result) && result.GetValueOrDefault<double>() is not (> 0 and <= 600)) result.AddError("--timeout is out of range: use more than 0 and at most 600 seconds.");
         });
         root.Subcommands.Add(Show("status", "What the node is, its view, its lease; exit code 1 unless it is a member that may serve", Report.Status, static s => Report.IsHealthy(s) ? ExitCode.Good : ExitCode.Bad));
         root.Subcommands.Add(Show("nodes", "The configured nodes", Report.Nodes));
         root.Subcommands.Add(Show("view", "The installed view, and pending ones", Report.View));
         root.Subcommands.Add(Show("matrix", "Who hears whom, with round trips", Report.Matrix));
         root.Subcommands.Add(Journal());
-        root.Subcommands.Add(Does("watch", "Shows all of it, live, until Ctrl-C", static (result, token) => Watch.RunAsync(Target(result), token)));
+        root.Subcommands.Add(Does("watch", "Shows all of it, live, until Ctrl-C", static (result, token) => Watch.RunAsync(Target(result), result.GetValue(Json), token)));
         root.Subcommands.Add(About("eject", "Removes another node: it halts; the others go on without it", static (node, _) => new ControlRequest { Verb = ControlVerb.Eject, Node = node }));
         Command qualify = About("qualify", "Lets a node hold roles, or with --not keeps it from them", static (node, not) => new ControlRequest { Verb = ControlVerb.Qualify, Node = node, Qualified = !not }, withNot: true);
         root.Subcommands.Add(qualify);
@@ -62,6 +64,7 @@ internal static class CommandTree
             }
             catch (CommandException expected)
             {
+                if (result.GetValue(Json)) Console.WriteLine(Report.JsonError(expected.Message, expected.Code));
                 await Console.Error.WriteLineAsync($"regroupctl: {expected.Message}");
                 return expected.Code;
             }
@@ -72,6 +75,9 @@ internal static class CommandTree
         });
         return command;
     }
+
+    /// <summary>What is no number at all is told by the parser itself.</summary>
+    private static bool IsNumber(SymbolResult result) => result.Tokens is [.., var last] && double.TryParse(last.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out _);
 
     public static TimeSpan Timeout(ParseResult result) => TimeSpan.FromSeconds(result.GetValue(Wait));
 
@@ -98,7 +104,7 @@ internal static class CommandTree
         var lines = new Option<int>("--lines", "-n") { Description = "How many of the last lines, 1..1024", DefaultValueFactory = static _ => 100 };
         lines.Validators.Add(static result =>
         {
-            if (result.GetValueOrDefault<int>() is not (>= 1 and <= 1024)) result.AddError("--lines is out of range: use 1 to 1024.");
+            if (IsNumber(result) && result.GetValueOrDefault<int>() is not (>= 1 and <= 1024)) result.AddError("--lines is out of range: use 1 to 1024.");
         });
         Command command = Does("journal", "The last lines of what happened", async (result, token) =>
             Print(result, await Target(result).AskAsync(new ControlRequest { Verb = ControlVerb.Journal, Lines = result.GetValue(lines), Timeout = Timeout(result) }, token), Report.Journal));
@@ -114,7 +120,7 @@ internal static class CommandTree
         var node = new Argument<int>("node") { Description = "The node's number" };
         node.Validators.Add(static result =>
         {
-            if (result.GetValueOrDefault<int>() is not (>= 1 and <= NodeId.MaxValue)) result.AddError($"A node is a number from 1 to {NodeId.MaxValue}.");
+            if (IsNumber(result) && result.GetValueOrDefault<int>() is not (>= 1 and <= NodeId.MaxValue)) result.AddError($"A node is a number from 1 to {NodeId.MaxValue}.");
         });
         var not = new Option<bool>("--not") { Description = "Keeps it from roles" };
         Command command = Does(name, description, async (result, token) =>
@@ -138,9 +144,11 @@ internal static class CommandTree
         var set = new Option<string[]>("--set") { Description = "A setting instead of the file's, e.g. RegroupMembership:Self=2; may be repeated", DefaultValueFactory = static _ => [] };
         Command command = Does("validate", "Checks a deployment's settings against the real disk, network and witness; run it on each node before its first start", async (result, token) =>
         {
-            string file = result.GetValue(Settings) ?? throw new CommandException(ExitCode.Usage, "Name the settings: --settings appsettings.json.");
+            Deployment deployment = Deployment.Read(result.GetValue(Settings), result.GetValue(Section)!, result.GetValue(set)!);
+            if (result.GetValue(Settings) is null && !deployment.Configuration.GetSection(result.GetValue(Section)!).Exists())
+                throw new CommandException(ExitCode.Usage, $"Name the settings: --settings appsettings.json, or give them as variables of the environment ({result.GetValue(Section)}__ClusterId=...) or with --set.");
             var checks = new CheckList(result.GetValue(Json));
-            await new DeploymentCheck(Deployment.Read(file, result.GetValue(Section)!, result.GetValue(set)!), checks.Tell).RunAsync(token);
+            await new DeploymentCheck(deployment, checks.Tell).RunAsync(token);
             return checks.End(static list => list.AllGood ? "The deployment can start." : "The deployment must not start like this.");
         });
         command.Options.Add(set);

@@ -90,7 +90,14 @@ internal sealed class Deployment
             where T : new()
         {
             var options = new T();
-            Configuration.GetSection(section).Bind(options);
+            try
+            {
+                Configuration.GetSection(section).Bind(options, static binder => binder.ErrorOnUnknownConfiguration = true);
+            }
+            catch (InvalidOperationException bad)
+            {
+                throw new CommandException(ExitCode.Usage, $"{section}: {bad.Message}");
+            }
             return options;
         }
 

@@ -2,6 +2,7 @@
 // it, and only then is the old one dropped: at no moment does anyone send what another cannot open.
 using System.CommandLine;
 using System.Security.Cryptography;
+using System.Text.Json;
 using Membership.Engine;
 using Membership.Provider.Control;
 
@@ -12,9 +13,10 @@ internal static class KeyCommands
     public static Command Build(Func<ParseResult, NodeTarget> target, Option<bool> json)
     {
         var keys = new Command("keys", "The keys that seal the cluster's datagrams");
-        keys.Subcommands.Add(CommandTree.Does("generate", "Prints a new key", static (_, _) =>
+        keys.Subcommands.Add(CommandTree.Does("generate", "Prints a new key", (result, _) =>
         {
-            Console.WriteLine(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
+            string made = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+            Console.WriteLine(result.GetValue(json) ? JsonSerializer.Serialize(new KeyDocument(made), CliJsonContext.Default.KeyDocument) : made);
             return Task.FromResult(ExitCode.Good);
         }));
         keys.Subcommands.Add(CommandTree.Does("list", "The ids of the keys a node accepts, the one in use first", async (result, token) =>
@@ -23,11 +25,11 @@ internal static class KeyCommands
             Console.WriteLine(result.GetValue(json) ? Report.Json(response) : response.Keys is { } ids ? string.Join('\n', ids) : response.Message);
             return ExitCode.Of(response.Status);
         }));
-        keys.Subcommands.Add(Rotate(target));
+        keys.Subcommands.Add(Rotate(target, json));
         return keys;
     }
 
-    private static Command Rotate(Func<ParseResult, NodeTarget> target)
+    private static Command Rotate(Func<ParseResult, NodeTarget> target, Option<bool> json)
     {
         var key = new Option<string?>("--key") { Description = "The new key as base64; '-' reads it from standard input, so that no list of processes shows it" };
         var nodes = new Option<string[]>("--node-socket") { Description = "The control socket of each node, when all are on this machine; may be repeated", DefaultValueFactory = static _ => [] };
@@ -40,11 +42,22 @@ internal static class KeyCommands
             if (sockets.Length == 0 && result.GetValue(stage) is null)
                 throw new CommandException(ExitCode.Usage, "Name every node with --node-socket, or on several machines do --stage accept, then use, then drop, each on every node before the next.");
             NodeTarget[] targets = sockets.Length > 0 ? [.. sockets.Select(static socket => new NodeTarget(socket, null, []))] : [target(result)];
+            var steps = new List<RotationStep>();
+            (int Code, string? Error) ended = (ExitCode.Good, null);
             foreach (string step in result.GetValue(stage) is { } one ? [one] : (string[])["accept", "use", "drop"])
                 foreach (NodeTarget node in targets)
-                    if (await StepAsync(node, step, text, token) is not ExitCode.Good and var code) return code;
-            Console.WriteLine("Change Keys in the settings too: a restarted node reads them.");
-            return ExitCode.Good;
+                {
+                    if (ended.Error is not null) continue;
+                    ended = await StepAsync(node, step, text, token);
+                    if (ended.Error is not null) continue;
+                    steps.Add(new RotationStep(node.ToString(), step));
+                    if (!result.GetValue(json)) Console.WriteLine($"{node}: {step}: done");
+                }
+            string? next = ended.Error is null ? "Change Keys in the settings too: a restarted node reads them." : null;
+            if (result.GetValue(json)) Console.WriteLine(JsonSerializer.Serialize(new RotationDocument(ended.Error is null, steps, ended.Error, next), CliJsonContext.Default.RotationDocument));
+            else if (next is not null) Console.WriteLine(next);
+            if (ended.Error is not null) await Console.Error.WriteLineAsync($"regroupctl: {ended.Error}");
+            return ended.Code;
         });
         command.Options.Add(key);
         command.Options.Add(nodes);
@@ -52,23 +65,27 @@ internal static class KeyCommands
         return command;
     }
 
-    /// <summary>Dropping keeps the key in use and lets all others go.</summary>
-    private static async Task<int> StepAsync(NodeTarget node, string step, string key, CancellationToken cancellationToken)
+    /// <summary>Dropping keeps the key in use and lets all others go. No error when it is done.</summary>
+    private static async Task<(int Code, string? Error)> StepAsync(NodeTarget node, string step, string key, CancellationToken cancellationToken)
     {
-        List<string> orders = [$"{step} {key}"];
-        if (step == "drop")
+        try
         {
-            ControlResponse now = await node.AskAsync(new ControlRequest { Verb = ControlVerb.Keys, Text = "list" }, cancellationToken);
-            orders = [.. (now.Keys ?? []).Skip(1).Select(static id => $"drop {id}")];
+            List<string> orders = [$"{step} {key}"];
+            if (step == "drop")
+            {
+                ControlResponse now = await node.AskAsync(new ControlRequest { Verb = ControlVerb.Keys, Text = "list" }, cancellationToken);
+                orders = [.. (now.Keys ?? []).Skip(1).Select(static id => $"drop {id}")];
+            }
+            foreach (string order in orders)
+            {
+                ControlResponse response = await node.AskAsync(new ControlRequest { Verb = ControlVerb.Keys, Text = order }, cancellationToken);
+                if (response.Status != MembershipStatus.Ok) return (ExitCode.Of(response.Status), $"{node}: {step}: {response.Message} Nothing further was done.");
+            }
+            return (ExitCode.Good, null);
         }
-        foreach (string order in orders)
+        catch (CommandException gone)
         {
-            ControlResponse response = await node.AskAsync(new ControlRequest { Verb = ControlVerb.Keys, Text = order }, cancellationToken);
-            if (response.Status == MembershipStatus.Ok) continue;
-            await Console.Error.WriteLineAsync($"regroupctl: {node}: {step}: {response.Message} Nothing further was done.");
-            return ExitCode.Of(response.Status);
+            return (gone.Code, $"{node}: {step}: {gone.Message} Nothing further was done.");
         }
-        Console.WriteLine($"{node}: {step}: done");
-        return ExitCode.Good;
     }
 }

@@ -31,10 +31,17 @@ internal sealed record NodeTarget(string? Socket, Uri? Url, IReadOnlyList<KeyVal
             pairs.Add(new(header[..colon].Trim(), header[(colon + 1)..].Trim()));
         }
         if (new[] { socket, store, url }.Count(static way => way is not null) > 1) throw new CommandException(ExitCode.Usage, "Use one of --socket, --store and --url.");
+        if (socket is "" || store is "") throw new CommandException(ExitCode.Usage, "--socket and --store name a path: it is empty.");
         if (url is not null) return new NodeTarget(null, ToUrl(url), pairs);
         if (socket is not null) return new NodeTarget(socket, null, pairs);
         if (store is not null) return new NodeTarget(ControlAddress.Default(store), null, pairs);
-        if (settings is not null) return new NodeTarget(ControlAddress.For(Deployment.Read(settings, section, []).Options), null, pairs);
+        if (settings is not null)
+        {
+            RegroupMembershipOptions options = Deployment.Read(settings, section, []).Options;
+            return options is { StoreDirectory: "", ControlSocket.Path: null }
+                ? throw new CommandException(ExitCode.Usage, $"{settings} has no StoreDirectory in its section '{section}': name the section with --section, or the node with --socket or --store.")
+                : new NodeTarget(ControlAddress.For(options), null, pairs);
+        }
         if (Environment.GetEnvironmentVariable(UrlVariable) is { Length: > 0 } fromUrl) return new NodeTarget(null, ToUrl(fromUrl), pairs);
         if (Environment.GetEnvironmentVariable(SocketVariable) is { Length: > 0 } fromSocket) return new NodeTarget(fromSocket, null, pairs);
         throw new CommandException(ExitCode.Usage, $"Which node? Use --socket PATH, --store DIRECTORY, --settings appsettings.json or --url http://host:port/membership, or set {SocketVariable} or {UrlVariable}.");

@@ -13,9 +13,18 @@ internal static class Report
 {
     private static readonly SnapshotJsonContext Indented = new(new JsonSerializerOptions(SnapshotJsonContext.Default.Options) { WriteIndented = true });
 
+    private static readonly CliJsonContext Compact = new(new JsonSerializerOptions(CliJsonContext.Default.Options) { WriteIndented = false });
+
     public static string Json(MembershipSnapshot snapshot) => JsonSerializer.Serialize(snapshot, Indented.MembershipSnapshot);
 
     public static string Json(ControlResponse response) => JsonSerializer.Serialize(response, Indented.ControlResponse);
+
+    /// <summary>One line of JSON for a program that watches.</summary>
+    public static string JsonLine(MembershipSnapshot snapshot) => JsonSerializer.Serialize(snapshot, SnapshotJsonContext.Default.MembershipSnapshot);
+
+    public static string JsonError(string message, int code) => JsonSerializer.Serialize(new ErrorDocument(message, code), CliJsonContext.Default.ErrorDocument);
+
+    public static string JsonErrorLine(string message, int code) => JsonSerializer.Serialize(new ErrorDocument(message, code), Compact.ErrorDocument);
 
     public static string Status(MembershipSnapshot s)
     {

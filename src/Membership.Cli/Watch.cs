@@ -13,8 +13,9 @@ internal static class Watch
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
-    public static async Task<int> RunAsync(NodeTarget target, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(NodeTarget target, bool json, CancellationToken cancellationToken)
     {
+        if (json) return await PrintAsync(target, cancellationToken);
         MembershipSnapshot? last = (await target.AskAsync(Request, cancellationToken)).Snapshot;
         using var timer = new PeriodicTimer(Interval);
         await AnsiConsole.Live(Draw(target, last, null)).StartAsync(async live =>
@@ -40,6 +41,32 @@ internal static class Watch
                 // Ctrl-C ends a watch: that is no failure.
             }
         });
+        return ExitCode.Good;
+    }
+
+    /// <summary>A snapshot a line, until Ctrl-C or until nobody reads any more; a node that cannot be asked is a line as well.</summary>
+    private static async Task<int> PrintAsync(NodeTarget target, CancellationToken cancellationToken)
+    {
+        if ((await target.AskAsync(Request, cancellationToken)).Snapshot is { } first) Console.WriteLine(Report.JsonLine(first));
+        using var timer = new PeriodicTimer(Interval);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellationToken))
+            {
+                try
+                {
+                    if ((await target.AskAsync(Request, cancellationToken)).Snapshot is { } snapshot) Console.WriteLine(Report.JsonLine(snapshot));
+                }
+                catch (CommandException gone)
+                {
+                    Console.WriteLine(Report.JsonErrorLine(gone.Message, gone.Code));
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Ctrl-C ends a watch: that is no failure.
+        }
         return ExitCode.Good;
     }
 

@@ -30,16 +30,12 @@ internal static class WitnessCommands
         {
             Deployment deployment = Deployment.Read(result.GetValue(settings), result.GetValue(section)!, result.GetValue(set)!);
             WitnessPlace place = Place(deployment);
-            if (place.Initialize is null)
-            {
-                Console.WriteLine($"A {place.Kind} needs no init: its first user makes it.");
-                return ExitCode.Good;
-            }
+            var said = new CheckList(result.GetValue(json));
+            if (place.Initialize is null) return said.End(_ => $"A {place.Kind} needs no init: its first user makes it.");
             if (!result.GetValue(yes)) throw new CommandException(ExitCode.Usage, "Whatever the LUN holds, and every reservation on it, will be gone. Say --yes if that is meant.");
             string? trouble = await place.Initialize(Identity(deployment), true, token);
             if (trouble is not null) throw new CommandException(ExitCode.Bad, trouble);
-            Console.WriteLine("The LUN is this cluster's witness now.");
-            return ExitCode.Good;
+            return said.End(static _ => "The LUN is this cluster's witness now.");
         });
         init.Options.Add(yes);
         witness.Subcommands.Add(check);

@@ -16,7 +16,7 @@ namespace Membership.Cli.Tests;
 public sealed class RegroupctlTests
 {
     /// <summary>The program where its own project puts it, with all that it ships with and nothing else.</summary>
-    private static readonly string Program = Path.Combine(AppContext.BaseDirectory.Replace("Membership.Cli.Tests", "Membership.Cli", StringComparison.Ordinal), "regroupctl");
+    internal static readonly string Program = Path.Combine(AppContext.BaseDirectory.Replace("Membership.Cli.Tests", "Membership.Cli", StringComparison.Ordinal), "regroupctl");
 
     [Fact]
     public async Task It_shows_a_running_node_as_text_and_as_json_and_says_by_its_exit_code_whether_it_may_serve()
@@ -141,9 +141,10 @@ public sealed class RegroupctlTests
         }
     }
 
-    internal static async Task<(int Code, string Output, string Error)> RunAsync(string[] arguments, string input = "")
+    internal static async Task<(int Code, string Output, string Error)> RunAsync(string[] arguments, string input = "", (string Name, string Value)[]? environment = null)
     {
         var start = new ProcessStartInfo(Program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach ((string name, string value) in environment ?? []) start.Environment["RegroupMembership__" + name] = value;
         using Process process = Process.Start(start) ?? throw new InvalidOperationException("regroupctl could not be started");
         await process.StandardInput.WriteLineAsync(input);
         process.StandardInput.Close();
