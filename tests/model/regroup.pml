@@ -10,7 +10,7 @@
  * Bounds, -D at spin's call: N nodes, INITIAL (set of the first view), DECISIONS, CRASHES, WITNESS, PROGRESS.
  * Rules that can be taken out, one at a time: NO_ACK_BAN, SINGLE_PENDING, SKIP_LEASE_WAIT, NO_RESTART_WAIT,
  * LEASE_IGNORES_PENDING, QUORUM_IGNORES_PENDING, VOID_BY_ABSENCE, JOIN_IGNORES_PENDING, NO_WAIT_FOR_OTHERS, RECORD_NOT_READ,
- * WITNESS_DESPITE_RECORD, WON_VOTE_CARRIES_OLD_LEASE, NO_DEADLINE_HALT.
+ * REMOVED_OF_VIEW_ONLY, WITNESS_DESPITE_RECORD, WON_VOTE_CARRIES_OLD_LEASE, NO_DEADLINE_HALT.
  */
 #ifndef N
 #define N 3
@@ -293,7 +293,12 @@ c_code {
 		now.epoch[made] = epoch; now.members[made] = members; now.inside[made] = inside;
 		now.knew[made] = known | 1 << view;
 		for (d = 0; d < made; d++)
-			if (HAS(known | 1 << view, d)) { now.knew[made] |= now.knew[d]; left |= now.members[d]; }
+			if (HAS(known | 1 << view, d)) {
+				now.knew[made] |= now.knew[d];
+#ifndef REMOVED_OF_VIEW_ONLY
+				left |= now.members[d];
+#endif
+			}
 		now.removed[made] = left & ~members;
 		now.joinBase[made] = NONE;
 		for (n = 0; n < N; n++)

@@ -376,7 +376,6 @@ internal sealed partial class MembershipCore
         }
         if (_finishJoinInstall && CallbacksDone)
         {
-            _finishJoinInstall = false;
             FinishInstall();
             AttendRoleRequests();
         }

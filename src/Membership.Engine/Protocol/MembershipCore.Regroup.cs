@@ -706,6 +706,8 @@ internal sealed partial class MembershipCore
     {
         Log($"{Installed} installed");
         _finishedView = Installed!.Id;
+        // It makes up for a joined view whose callbacks an incident overtook.
+        _finishJoinInstall = false;
         _effects.ViewInstalled(Installed, _activation);
         TellChanges(Installed);
         _regroupAllowed = !_disallowedByHost;

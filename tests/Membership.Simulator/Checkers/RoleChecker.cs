@@ -107,7 +107,8 @@ internal sealed class RoleChecker(ClusterWorld world, ViewChainChecker chain)
             world.Violate("notifications", $"node {process.Number} is told about a view of epoch {viewId.Epoch} that is in force nowhere.");
             return;
         }
-        if (chain.Find(first.BaseEpoch) is not { } before) return;
+        // Who was let in is not in the view before. Formers may be: only the disk of a voter outside it took it as being in force.
+        if (chain.Find(first.BaseEpoch) is not { } before || before.Contains(new NodeId(process.Number), process.Incarnation)) return;
         foreach (ClusterMember member in before.Members)
             if (!first.Contains(member.Node, member.Incarnation)) return;
         (account.Members, account.Master, account.Vice) = (before.Nodes, before.Master, before.ViceMaster);
