@@ -1,4 +1,5 @@
 // Real hosts in one process: they form a cluster, one leaves with its host, one is thrown out and its host ends.
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Membership.Engine;
@@ -6,6 +7,7 @@ using Membership.Engine.Runtime;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Membership.Provider.Tests;
@@ -105,6 +107,39 @@ public sealed class MembershipHostTests
         Assert.Equal(109, Environment.ExitCode);
         Environment.ExitCode = 0;
         await hosts.ViewAsync(1, 2);
+    }
+
+    [Theory]
+    [InlineData(true, "has no quorum")]
+    [InlineData(false, "set Bootstrap")]
+    public async Task A_node_that_does_not_become_a_member_says_so_in_the_log_and_why(bool alone, string why)
+    {
+        var told = new ConcurrentQueue<string>();
+        await using var hosts = new TestHosts(3);
+        for (int node = 1; node <= (alone ? 1 : 3); node++)
+            hosts.Build(node, options => options.Bootstrap = alone, builder => builder.Services.AddSingleton<ILoggerProvider>(new Told(2003, told)));
+        for (int node = 1; node <= (alone ? 1 : 3); node++) await hosts[node].StartAsync(TestHosts.Deadline);
+        await TestHosts.UntilAsync("the warning", () => told.Any(line => line.Contains("has not become a member of cluster tests", StringComparison.Ordinal) && line.Contains(why, StringComparison.Ordinal)));
+    }
+
+    /// <summary>Keeps what is logged with one event id.</summary>
+    private sealed class Told(int id, ConcurrentQueue<string> lines) : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (eventId.Id == id) lines.Enqueue(formatter(state, exception));
+        }
+
+        public void Dispose()
+        {
+        }
     }
 
     [Fact]

@@ -91,7 +91,7 @@ public sealed class SamplesTests
         return Path.GetFullPath(path);
     }
 
-    private static ProcessStartInfo Start(string sample, params string[] arguments)
+    internal static ProcessStartInfo Start(string sample, params string[] arguments)
         => new("dotnet", [Sample(sample), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
 
     private static async Task<(int Code, string Said)> RunAsync(string sample, params string[] arguments)

@@ -15,7 +15,10 @@ internal static class MembershipGate
     public static async ValueTask<Refusal?> PassAsync(HttpContext context, RequiresMembershipAttribute demand)
     {
         // Filter and middleware may both guard the same endpoint: the second look costs nothing and sees what the first one saw or better.
-        var membership = (ClusterMembership)context.RequestServices.GetRequiredKeyedService<IClusterMembership>(string.IsNullOrEmpty(demand.ClusterName) ? null : demand.ClusterName);
+        IClusterMembership membership = context.RequestServices.GetKeyedService<IClusterMembership>(string.IsNullOrEmpty(demand.ClusterName) ? null : demand.ClusterName)
+            ?? throw new InvalidOperationException(string.IsNullOrEmpty(demand.ClusterName)
+                ? "The endpoint demands membership of the cluster without a name, and there is none: call AddRegroupMembership without a name, or set ClusterName of RequiresMembership."
+                : $"The endpoint demands membership of the cluster '{demand.ClusterName}', and there is none of that name: correct ClusterName of RequiresMembership, or call AddRegroupMembership(\"{demand.ClusterName}\", ...).");
         TimeSpan hold = TimeSpan.FromMilliseconds(Math.Clamp(demand.HoldLimitMilliseconds, 0, LongestHold.TotalMilliseconds));
         MembershipLease lease;
         try
@@ -41,10 +44,10 @@ internal static class MembershipGate
 }
 
 /// <summary>503 with Retry-After and a problem document.</summary>
-internal sealed class Refusal(ClusterMembership membership, string title, string detail) : IResult
+internal sealed class Refusal(IClusterMembership membership, string title, string detail) : IResult
 {
-    // By then a silent node is out and the others have a new view.
-    private int RetryAfterSeconds => Math.Max(1, (int)Math.Ceiling(membership.Options.EffectiveTiming.LossPeriod.TotalSeconds));
+    // By then a silent node is out and the others have a new view. Tests of a host may have put something else in the membership's place.
+    private int RetryAfterSeconds => membership is ClusterMembership { Options: var options } ? Math.Max(1, (int)Math.Ceiling(options.EffectiveTiming.LossPeriod.TotalSeconds)) : 1;
 
     public Task ExecuteAsync(HttpContext httpContext)
     {

@@ -33,7 +33,7 @@ internal sealed class MembershipHostedService(
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await membership.Node.StartAsync(cancellationToken).ConfigureAwait(false);
-        _watch = WatchForHaltAsync();
+        _watch = Task.WhenAll(WatchForHaltAsync(), TellWhileOutsideAsync());
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -84,6 +84,26 @@ internal sealed class MembershipHostedService(
                 Environment.ExitCode = halt.ExitCode;
                 lifetime.StopApplication();
                 break;
+        }
+    }
+
+    /// <summary>A host that runs and is no member looks well to everybody who does not ask: it says so itself, and why, as far as this node knows.</summary>
+    private async Task TellWhileOutsideAsync()
+    {
+        Task over = Task.WhenAny(membership.Halted, _stopping.Task, membership.Node.WaitForViewAsync());
+        TimeSpan lossPeriod = membership.Options.EffectiveTiming.LossPeriod, wait = lossPeriod * 5;
+        long began = time.GetTimestamp();
+        while (true)
+        {
+            using var waiting = new CancellationTokenSource();
+            if (await Task.WhenAny(over, Task.Delay(wait, time, waiting.Token)).ConfigureAwait(false) == over)
+            {
+                await waiting.CancelAsync().ConfigureAwait(false);
+                return;
+            }
+            string? reason = membership.Node.Journal.LastOrDefault(static line => line.Text.StartsWith("cannot decide", StringComparison.Ordinal) || line.Text.StartsWith("join failed", StringComparison.Ordinal)).Text;
+            logger.NotYetMember(membership.Self, membership.Options.ClusterId, time.GetElapsedTime(began).TotalSeconds, reason ?? "no cluster answers, and the nodes that do are not enough to form one, or another one of them says why");
+            wait = lossPeriod * 25;
         }
     }
 

@@ -15,6 +15,9 @@ internal static partial class ProviderLog
     [LoggerMessage(2002, LogLevel.Warning, "Node {Node} did not leave cleanly ({Outcome}); the others will wait for its lease to run out.")]
     public static partial void LeaveFailed(this ILogger logger, NodeId node, string outcome);
 
+    [LoggerMessage(2003, LogLevel.Warning, "Node {Node} has not become a member of cluster {Cluster} for {Seconds:0.#} s and goes on trying: {Reason}")]
+    public static partial void NotYetMember(this ILogger logger, NodeId node, string cluster, double seconds, string reason);
+
     [LoggerMessage(2004, LogLevel.Warning, "Node {Node} has no control socket at {Path} now: {Reason}. regroupctl cannot ask it; the node itself goes on.")]
     public static partial void ControlSocketFailed(this ILogger logger, NodeId node, string path, string reason);
 
