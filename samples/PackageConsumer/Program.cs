@@ -4,18 +4,19 @@ using Membership.Provider;
 
 WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
 builder.Services.AddRegroupMembership(builder.Configuration.GetSection(RegroupMembershipOptions.SectionName))
-    .UseFileShareWitness(witness => witness.Path = "/mnt/witness/consumer")
+    .UseFileShareWitness(witness => witness.Path = builder.Configuration["Witness"] ?? "/mnt/witness/consumer")
     .AddMasterService<Work>();
-if (args.Contains("--print"))
-{
-    Console.WriteLine($"{typeof(IClusterMembership).Assembly.GetName().Name} {typeof(MasterBackgroundService).Name}");
-    return;
-}
 WebApplication app = builder.Build();
 app.MapRegroupMembership();
 app.Run();
 
-internal sealed class Work : MasterBackgroundService
+// --Once=true: one term, and the host has done what it was started for.
+internal sealed class Work(IConfiguration configuration, IHostApplicationLifetime host) : MasterBackgroundService
 {
-    protected override Task ExecuteAsMasterAsync(MasterLease lease, CancellationToken stoppingToken) => Task.Delay(Timeout.Infinite, stoppingToken);
+    protected override async Task ExecuteAsMasterAsync(MasterLease lease, CancellationToken stoppingToken)
+    {
+        Console.WriteLine($"the master's work runs in epoch {await lease.WaitUntilValidAsync(stoppingToken)}");
+        if (configuration.GetValue<bool>("Once")) host.StopApplication();
+        await Task.Delay(Timeout.Infinite, stoppingToken);
+    }
 }

@@ -1,7 +1,9 @@
 // The packages as a user gets them: packed, looked into, and consumed from a local folder by a project that knows nothing of this repository.
 using System.Diagnostics;
 using System.IO.Compression;
+using System.Reflection.PortableExecutable;
 using System.Security.Cryptography;
+using Failover.Demo;
 using Membership.Tests;
 using Xunit;
 
@@ -29,19 +31,27 @@ public sealed class PackageTests : IAsyncLifetime
     {
         string[] packages = Directory.GetFiles(Feed, "*.nupkg");
         Assert.Equal(Packed.Length, packages.Length);
-        foreach (string package in packages.Where(static package => !package.Contains("Membership.Cli.", StringComparison.Ordinal)))
+        foreach (string package in packages)
         {
-            Assert.True(File.Exists(Path.ChangeExtension(package, ".snupkg")), $"{package} has no symbols");
             using ZipArchive content = ZipFile.OpenRead(package);
             Assert.NotNull(content.GetEntry("README.md"));
             Assert.NotNull(content.GetEntry("icon.png"));
-            Assert.Contains(content.Entries, static entry => entry.FullName.StartsWith("lib/net10.0/", StringComparison.Ordinal) && entry.Name.EndsWith(".xml", StringComparison.Ordinal));
             ZipArchiveEntry nuspec = Assert.Single(content.Entries, static entry => entry.Name.EndsWith(".nuspec", StringComparison.Ordinal));
             using var reader = new StreamReader(nuspec.Open());
             Assert.Contains("<license type=\"expression\">MIT</license>", await reader.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+            if (package.Contains("Membership.Cli.", StringComparison.Ordinal)) continue;
+            Assert.True(File.Exists(Path.ChangeExtension(package, ".snupkg")), $"{package} has no symbols");
+            Assert.Contains(content.Entries, static entry => entry.FullName.StartsWith("lib/net10.0/", StringComparison.Ordinal) && entry.Name.EndsWith(".xml", StringComparison.Ordinal));
             // What is packed is what was built and tested.
             ZipArchiveEntry assembly = Assert.Single(content.Entries, static entry => entry.FullName.StartsWith("lib/net10.0/", StringComparison.Ordinal) && entry.Name.EndsWith(".dll", StringComparison.Ordinal));
             string name = Path.GetFileNameWithoutExtension(assembly.Name);
+            using (var whole = new MemoryStream())
+            {
+                await using (Stream compiled = assembly.Open()) await compiled.CopyToAsync(whole, TestContext.Current.CancellationToken);
+                whole.Position = 0;
+                using var image = new PEReader(whole);
+                Assert.Contains(image.ReadDebugDirectory(), static entry => entry.Type == DebugDirectoryEntryType.Reproducible);
+            }
             using Stream packed = assembly.Open();
             Assert.Equal(
                 await SHA256.HashDataAsync(File.OpenRead(Path.Combine(RepositoryRoot.Path, "artifacts", "bin", name, "release", assembly.Name)), TestContext.Current.CancellationToken),
@@ -56,7 +66,12 @@ public sealed class PackageTests : IAsyncLifetime
         await DotnetAsync(
             consumer, "build", "-c", "Release", "-v", "q", "-nologo", "-p:RestorePackagesPath=" + Path.Combine(_directory, "cache"), "-p:RestoreFallbackFolders=" + cache,
             "-p:RestoreAdditionalProjectSources=" + Feed, "-p:NuGetAudit=false", "-o", Path.Combine(_directory, "out"));
-        Assert.Contains("Membership.Provider MasterBackgroundService", await DotnetAsync(consumer, Path.Combine(_directory, "out", "PackageConsumer.dll"), "--print"), StringComparison.Ordinal);
+        string witness = Directory.CreateDirectory(Path.Combine(_directory, "witness")).FullName;
+        string said = await DotnetAsync(
+            consumer, Path.Combine(_directory, "out", "PackageConsumer.dll"), "--Once=true", "--urls=http://127.0.0.1:0", $"--Witness={witness}", "--RegroupMembership:ClusterId=consumer", "--RegroupMembership:Self=1",
+            "--RegroupMembership:AllowPlainText=true", $"--RegroupMembership:StoreDirectory={Path.Combine(_directory, "store")}", "--RegroupMembership:Nodes:0:Number=1",
+            $"--RegroupMembership:Nodes:0:Endpoints:0=127.0.0.1:{FreePorts.Find(1)[0]}");
+        Assert.Contains("the master's work runs in epoch ", said, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -48,13 +48,37 @@ public sealed class LiveCluster : IAsyncLifetime
     public void Start(int node)
     {
         string[] arguments = ["--node", $"{node}", "--config", Path.Combine(_directory, "cluster.json"), "--exit-with-parent", "true", "--Web:Actions", node == 1 ? "true" : "false"];
-        Process process = Process.Start(new ProcessStartInfo(Program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _directory })
+        _processes[node] = StartProgram(_directory, arguments);
+    }
+
+    public static Process StartProgram(string directory, params string[] arguments)
+    {
+        Process process = Process.Start(new ProcessStartInfo(Program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = directory })
             ?? throw new InvalidOperationException($"{Program} could not be started");
         process.OutputDataReceived += static (_, _) => { };
         process.ErrorDataReceived += static (_, _) => { };
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        _processes[node] = process;
+        return process;
+    }
+
+    /// <summary>Waits until somebody listens there.</summary>
+    public static async Task AnswersAsync(string url)
+    {
+        using var client = new HttpClient();
+        CancellationToken deadline = Deadline;
+        while (true)
+        {
+            try
+            {
+                using HttpResponseMessage answer = await client.GetAsync(new Uri(url), deadline);
+                return;
+            }
+            catch (HttpRequestException)
+            {
+                await Task.Delay(50, deadline);
+            }
+        }
     }
 
     public void Kill(int node)

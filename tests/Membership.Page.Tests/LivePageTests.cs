@@ -1,6 +1,9 @@
 // The live page in a real browser on a real cluster: what it shows, that it changes as the cluster does, and who may act through it.
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json;
+using Failover.Demo;
 using Membership.Provider.Inspection;
 using Microsoft.Playwright;
 using Xunit;
@@ -109,6 +112,46 @@ public sealed class LivePageTests(LiveCluster cluster, Browser browser) : IClass
         Assert.Equal(await page.Locator("#journal li").CountAsync(), await page.Locator("#journal mark").CountAsync());
         await page.Locator("#filter").FillAsync("no such line at all");
         await Expect(page.Locator("#journal li")).ToHaveCountAsync(0);
+    }
+
+    [Fact]
+    public async Task Names_and_journal_lines_that_look_like_markup_are_shown_and_not_run()
+    {
+        const string Hostile = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
+        string directory = Directory.CreateTempSubdirectory("regroup-page-tests-").FullName;
+        int[] ports = FreePorts.Find(6);
+        string config = Path.Combine(directory, "cluster.json");
+        await File.WriteAllTextAsync(config, JsonSerializer.Serialize(new
+        {
+            RegroupMembership = new
+            {
+                ClusterId = Hostile, Preset = "Lan", StoreDirectory = Path.Combine(directory, "node"), WitnessFile = new { Directory = Path.Combine(directory, "<b onclick=1>witness") },
+                // The program's own settings have three: the others never start, and have no vote.
+                Nodes = Enumerable.Range(1, 3).Select(number => new { Number = number, Votes = number == 1 ? 1 : 0, Endpoints = new[] { $"127.0.0.1:{ports[number - 1]}" } }),
+            },
+            Web = new { Ports = ports[3..] },
+            Resource = new { File = Path.Combine(directory, "served.log") },
+        }), LiveCluster.Deadline);
+        using Process node = LiveCluster.StartProgram(directory, "--node", "1", "--config", config, "--exit-with-parent", "true");
+        try
+        {
+            string url = $"http://127.0.0.1:{ports[3]}/membership";
+            await LiveCluster.AnswersAsync(url);
+            (IPage page, List<string> requests) = await browser.OpenAsync(url);
+            await Expect(page.Locator("#f-members")).ToHaveTextAsync("1 of 3");
+            await Expect(page.Locator("#cluster")).ToHaveTextAsync(Hostile);
+            await Expect(page.Locator("#f-witness-sub")).ToContainTextAsync("<b onclick=1>");
+            await page.Locator("#filter").FillAsync("<img");
+            Assert.Equal(0, await page.Locator("img, #journal script, b[onclick]").CountAsync());
+            Assert.NotEqual("owned", await page.TitleAsync());
+            Assert.DoesNotContain(requests, request => !request.StartsWith(url, StringComparison.Ordinal) && !request.StartsWith("data:", StringComparison.Ordinal));
+        }
+        finally
+        {
+            node.Kill();
+            await node.WaitForExitAsync(CancellationToken.None);
+            Directory.Delete(directory, recursive: true);
+        }
     }
 
     [Fact]
