@@ -4,7 +4,7 @@ using Membership.Provider;
 
 WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
 builder.Services.AddRegroupMembership(builder.Configuration.GetSection(RegroupMembershipOptions.SectionName))
-    .UseFileShareWitness(witness => witness.Path = builder.Configuration["Witness"] ?? "/mnt/witness/consumer")
+    .UseFileShareWitness(builder.Configuration.GetSection(FileShareOptions.SectionName))
     .AddMasterService<Work>();
 WebApplication app = builder.Build();
 app.MapRegroupMembership();

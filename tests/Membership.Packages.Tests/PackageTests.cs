@@ -68,7 +68,7 @@ public sealed class PackageTests : IAsyncLifetime
             "-p:RestoreAdditionalProjectSources=" + Feed, "-p:NuGetAudit=false", "-o", Path.Combine(_directory, "out"));
         string witness = Directory.CreateDirectory(Path.Combine(_directory, "witness")).FullName;
         string said = await DotnetAsync(
-            consumer, Path.Combine(_directory, "out", "PackageConsumer.dll"), "--Once=true", "--urls=http://127.0.0.1:0", $"--Witness={witness}", "--RegroupMembership:ClusterId=consumer", "--RegroupMembership:Self=1",
+            consumer, Path.Combine(_directory, "out", "PackageConsumer.dll"), "--Once=true", "--urls=http://127.0.0.1:0", $"--FileShareWitness:Path={witness}", "--FileShareWitness:AllowLocalDirectory=true", "--RegroupMembership:ClusterId=consumer", "--RegroupMembership:Self=1",
             "--RegroupMembership:AllowPlainText=true", $"--RegroupMembership:StoreDirectory={Path.Combine(_directory, "store")}", "--RegroupMembership:Nodes:0:Number=1",
             $"--RegroupMembership:Nodes:0:Endpoints:0=127.0.0.1:{FreePorts.Find(1)[0]}");
         Assert.Contains("the master's work runs in epoch ", said, StringComparison.Ordinal);
