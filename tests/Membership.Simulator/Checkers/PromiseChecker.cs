@@ -34,7 +34,8 @@ internal sealed class PromiseChecker(ClusterWorld world)
         }
         if (status.Decision is not { } decision) return;
         var self = new NodeId(process.Number);
-        if (!decision.View.Contains(self) && !decision.Voters.Contains(self)) return;
+        // What names a former life of this node is only relayed.
+        if (!decision.View.Contains(self, process.Core.Incarnation) && !decision.Voters.Contains(self)) return;
         if (state.Accepted != ViewId.None && state.Accepted != decision.View.Id)
             world.Violate("promise", $"node {process.Number} takes part in a second decision, {decision.View}, in activation {status.Activation}.");
         state.Accepted = decision.View.Id;
