@@ -35,9 +35,14 @@ internal sealed class Deployment
         {
             var builder = new ConfigurationBuilder();
             if (file is not null) builder.AddJsonFile(Path.GetFullPath(file), optional: false);
-            IConfiguration configuration = builder.AddEnvironmentVariables().AddInMemoryCollection(set.Select(static pair => pair.IndexOf('=', StringComparison.Ordinal) is > 0 and var at
-                ? KeyValuePair.Create(pair[..at], (string?)pair[(at + 1)..])
-                : throw new CommandException(ExitCode.Usage, $"--set is '{pair}': use NAME=VALUE, e.g. FileShareWitness:Path=/mnt/witness."))).Build();
+            var given = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+            foreach (string pair in set)
+            {
+                // Of two for one name the later one counts.
+                if (pair.IndexOf('=', StringComparison.Ordinal) is > 0 and var at) given[pair[..at]] = pair[(at + 1)..];
+                else throw new CommandException(ExitCode.Usage, $"--set is '{pair}': use NAME=VALUE, e.g. FileShareWitness:Path=/mnt/witness.");
+            }
+            IConfiguration configuration = builder.AddEnvironmentVariables().AddInMemoryCollection(given).Build();
             var options = new RegroupMembershipOptions();
             configuration.GetSection(section).Bind(options, static binder => binder.ErrorOnUnknownConfiguration = true);
             return new Deployment(configuration, section, options);
@@ -84,26 +89,27 @@ internal sealed class Deployment
     }
 
     /// <summary>The witness that the settings name; null when there is none.</summary>
-    public WitnessPlace? Witness()
+    /// <param name="second">The same settings as the second party of a contest has them; null = the same ones.</param>
+    public WitnessPlace? Witness(Deployment? second = null)
     {
-        T Bound<T>(string section)
-            where T : new()
-        {
-            var options = new T();
-            try
-            {
-                Configuration.GetSection(section).Bind(options, static binder => binder.ErrorOnUnknownConfiguration = true);
-            }
-            catch (InvalidOperationException bad)
-            {
-                throw new CommandException(ExitCode.Usage, $"{section}: {bad.Message}");
-            }
-            return options;
-        }
+        if (Configuration.GetSection(DiskSection).Exists()) return new DiskPlace(Bound<ScsiReservationOptions>(DiskSection), (second ?? this).Bound<ScsiReservationOptions>(DiskSection));
+        if (Configuration.GetSection(ShareSection).Exists()) return new SharePlace(Bound<FileShareOptions>(ShareSection));
+        if (Configuration.GetSection(BlobSection).Exists()) return new BlobPlace(Bound<BlobLeaseOptions>(BlobSection));
+        return Options.WitnessFile.Directory is null ? null : new FilePlace(NodeOptionsMapping.ToWitnessFile(Options)!);
+    }
 
-        if (Configuration.GetSection(DiskSection).Exists()) return WitnessPlace.Disk(Bound<ScsiReservationOptions>(DiskSection));
-        if (Configuration.GetSection(ShareSection).Exists()) return WitnessPlace.Share(Bound<FileShareOptions>(ShareSection));
-        if (Configuration.GetSection(BlobSection).Exists()) return WitnessPlace.Blob(Bound<BlobLeaseOptions>(BlobSection));
-        return Options.WitnessFile.Directory is null ? null : WitnessPlace.File(NodeOptionsMapping.ToWitnessFile(Options)!);
+    private T Bound<T>(string section)
+        where T : new()
+    {
+        var options = new T();
+        try
+        {
+            Configuration.GetSection(section).Bind(options, static binder => binder.ErrorOnUnknownConfiguration = true);
+        }
+        catch (InvalidOperationException bad)
+        {
+            throw new CommandException(ExitCode.Usage, $"{section}: {bad.Message}");
+        }
+        return options;
     }
 }

@@ -148,12 +148,14 @@ internal sealed class DeploymentCheck(Deployment deployment, Action<CheckResult>
             return;
         }
         await using IQuorumArbiter arbiter = witness.Make();
+        // A life that no node has, so that nothing of a running node is disturbed.
+        var visitor = new ArbiterIdentity(_options.ClusterId, new NodeId(_options.Self), Incarnation.None);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(WitnessLimit);
         string? trouble;
         try
         {
-            trouble = await arbiter.CheckAsync(new ArbiterIdentity(_options.ClusterId, new NodeId(_options.Self), new Incarnation(1)), limit.Token).AsTask().WaitAsync(WitnessLimit, cancellationToken);
+            trouble = await arbiter.CheckAsync(visitor, limit.Token).AsTask().WaitAsync(WitnessLimit, cancellationToken);
         }
         catch (Exception late) when (late is TimeoutException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {

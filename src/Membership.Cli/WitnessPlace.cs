@@ -1,59 +1,129 @@
-// Where a witness is, how its arbiter is made, and where beside it a rehearsal can be held that no running cluster notices.
-using Azure.Storage.Blobs;
+// Where a witness is, how its arbiter is made, and where a contest can be held on it: beside it if there is room, on it if nobody uses it.
 using Membership.Arbiters.BlobLease;
 using Membership.Arbiters.FileShare;
-using Membership.Arbiters.Scsi;
 using Membership.Engine.Arbitration;
 
 namespace Membership.Cli;
 
-/// <param name="Kind">For people.</param>
-/// <param name="Failures">What is wrong with its options.</param>
-/// <param name="Make">Makes an arbiter on the real place.</param>
-/// <param name="Period">How long one claim holds.</param>
-/// <param name="Rehearse">Makes a place of its own beside it: arbiters on that, and how to clear it away; null when there can be none.</param>
-/// <param name="Initialize">Makes it this cluster's, whatever it held; null when that is never needed.</param>
-internal sealed record WitnessPlace(
-    string Kind, IReadOnlyList<string> Failures, Func<IQuorumArbiter> Make, TimeSpan Period, Func<(Func<IQuorumArbiter> Make, Func<Task> Clear)>? Rehearse,
-    Func<ArbiterIdentity, bool, CancellationToken, ValueTask<string?>>? Initialize = null)
+/// <summary>Where two parties contend.</summary>
+/// <param name="Where">For people.</param>
+/// <param name="One">Makes the first party's arbiter.</param>
+/// <param name="Two">Makes the second party's arbiter.</param>
+/// <param name="Record">What the contest may do with the record.</param>
+/// <param name="CloseAsync">Leaves it as it was found; null, or what was left behind.</param>
+internal sealed record Arena(string Where, Func<IQuorumArbiter> One, Func<IQuorumArbiter> Two, TrialRecord Record, Func<Task<string?>> CloseAsync);
+
+/// <summary>There is no place for a contest now; the message says why, and how to get one.</summary>
+internal sealed class NoArenaException(string message) : Exception(message);
+
+internal abstract class WitnessPlace(string kind, IReadOnlyList<string> failures, TimeSpan period)
 {
-    private static string Name => $"regroupctl-check-{Guid.NewGuid():n}"[..28];
+    /// <summary>For people.</summary>
+    public string Kind => kind;
 
-    public static WitnessPlace File(WitnessFileOptions options) => new(
-        "witness file", options.Validate(), () => new WitnessFileArbiter(options), options.OwnershipPeriod,
-        () => InDirectory(Path.Combine(options.Directory, Name), directory => new WitnessFileArbiter(options with { Directory = directory })));
+    /// <summary>What is wrong with its options.</summary>
+    public IReadOnlyList<string> Failures => failures;
 
-    public static WitnessPlace Share(FileShareOptions options)
+    /// <summary>How long one claim holds.</summary>
+    public TimeSpan Period => period;
+
+    /// <summary>Whether a contest has a place of its own beside the witness, for which it does not matter whose the witness is.</summary>
+    public virtual bool HasRoomBeside => true;
+
+    /// <summary>A name that nobody else uses.</summary>
+    protected static string OwnName => $"regroupctl-check-{Guid.NewGuid():n}"[..28];
+
+    /// <summary>Makes an arbiter on the real place that disturbs no node there.</summary>
+    public abstract IQuorumArbiter Make();
+
+    /// <summary>Finds a place for a contest.</summary>
+    /// <param name="clusterId">The cluster that the parties belong to.</param>
+    /// <param name="inPlace">On the witness itself, whoever seems to use it: the user says that all nodes are stopped.</param>
+    /// <param name="cancellationToken">Ends the looking.</param>
+    /// <exception cref="NoArenaException">There is none now.</exception>
+    public abstract Task<Arena> OpenAsync(string clusterId, bool inPlace, CancellationToken cancellationToken);
+
+    /// <summary>Makes it this cluster's, whatever it held.</summary>
+    /// <returns>Null when it is done, else why not.</returns>
+    public virtual Task<string?> InitializeAsync(ArbiterIdentity identity, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
+    protected Arena InPlace() => new("on the witness itself", Make, Make, TrialRecord.Kept, static () => Task.FromResult<string?>(null));
+}
+
+/// <summary>The embedded witness: a local directory.</summary>
+internal sealed class FilePlace(WitnessFileOptions options) : WitnessPlace("witness file", options.Validate(), options.OwnershipPeriod)
+{
+    public override IQuorumArbiter Make() => new WitnessFileArbiter(options);
+
+    public override Task<Arena> OpenAsync(string clusterId, bool inPlace, CancellationToken cancellationToken)
     {
-        bool mounted = !options.Path.StartsWith("smb:", StringComparison.OrdinalIgnoreCase) && (OperatingSystem.IsWindows() || !options.Path.StartsWith(@"\\", StringComparison.Ordinal));
-        return new WitnessPlace(
-            "file share", options.Validate(), () => new FileShareArbiter(options), options.OwnershipPeriod,
-            mounted ? () => InDirectory(Path.Combine(options.Path, Name), directory => new FileShareArbiter(options with { Path = directory })) : null);
-    }
-
-    public static WitnessPlace Blob(BlobLeaseOptions options) => new("blob lease", options.Validate(), () => new BlobLeaseArbiter(options), options.LeaseDuration, () =>
-    {
-        BlobLeaseOptions beside = options with { Blob = Name };
-        return (() => new BlobLeaseArbiter(beside), async () =>
+        if (inPlace) return Task.FromResult(InPlace());
+        string directory = Path.Combine(options.Directory, OwnName);
+        try
         {
-            if (beside.ConnectionString is { } connection) await new BlobClient(connection, beside.Container, beside.Blob).DeleteIfExistsAsync();
-        });
-    });
-
-    public static WitnessPlace Disk(ScsiReservationOptions options) => new(
-        "SCSI reservation", options.Validate(), () => new ScsiReservationArbiter(options), options.OwnershipPeriod, Rehearse: null, async (identity, clear, token) =>
+            Directory.CreateDirectory(directory);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            await using var arbiter = new ScsiReservationArbiter(options);
-            return await arbiter.InitializeAsync(identity, clear, token);
-        });
-
-    private static (Func<IQuorumArbiter> Make, Func<Task> Clear) InDirectory(string directory, Func<string, IQuorumArbiter> make)
-    {
-        Directory.CreateDirectory(directory);
-        return (() => make(directory), () =>
+            throw new NoArenaException($"no directory can be made beside the witness ({refused.Message}).");
+        }
+        IQuorumArbiter Contender() => new WitnessFileArbiter(options with { Directory = directory });
+        return Task.FromResult(new Arena(directory, Contender, Contender, TrialRecord.Written, () =>
         {
             Directory.Delete(directory, recursive: true);
-            return Task.CompletedTask;
+            return Task.FromResult<string?>(null);
+        }));
+    }
+}
+
+/// <summary>A share: a directory beside the real one, with the same rights and over the same way.</summary>
+internal sealed class SharePlace(FileShareOptions options) : WitnessPlace("file share", options.Validate(), options.OwnershipPeriod)
+{
+    public override IQuorumArbiter Make() => new FileShareArbiter(options);
+
+    public override async Task<Arena> OpenAsync(string clusterId, bool inPlace, CancellationToken cancellationToken)
+    {
+        if (inPlace) return InPlace();
+        SideDirectory side;
+        try
+        {
+            side = await Task.Run(() => SideDirectory.Make(options, OwnName), cancellationToken).WaitAsync(options.CallDeadline * 10, cancellationToken);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or TimeoutException)
+        {
+            throw new NoArenaException($"no directory can be made beside the witness ({refused.Message}).");
+        }
+        IQuorumArbiter Contender() => new FileShareArbiter(side.Options);
+        return new Arena(side.Options.Path, Contender, Contender, TrialRecord.Written, async () =>
+        {
+            try
+            {
+                await Task.Run(side.Remove, CancellationToken.None).WaitAsync(options.CallDeadline * 10, CancellationToken.None);
+                side.Dispose();
+                return null;
+            }
+            catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or TimeoutException)
+            {
+                return $"{side.Options.Path} was left behind; remove it ({refused.Message}).";
+            }
         });
+    }
+}
+
+/// <summary>A blob: another one in the same container, with the same credential.</summary>
+internal sealed class BlobPlace(BlobLeaseOptions options) : WitnessPlace("blob lease", options.Validate(), options.LeaseDuration)
+{
+    public override IQuorumArbiter Make() => new BlobLeaseArbiter(options);
+
+    public override Task<Arena> OpenAsync(string clusterId, bool inPlace, CancellationToken cancellationToken)
+    {
+        if (inPlace) return Task.FromResult(InPlace());
+        BlobLeaseOptions beside = options with { Blob = OwnName };
+        IQuorumArbiter Contender() => new BlobLeaseArbiter(beside);
+        return Task.FromResult(new Arena($"blob {beside.Container}/{beside.Blob}", Contender, Contender, TrialRecord.Written, async () =>
+        {
+            await using var broom = new BlobLeaseArbiter(beside);
+            return await broom.RemoveBlobAsync(CancellationToken.None) is { } trouble ? $"the blob {beside.Container}/{beside.Blob} was left behind; delete it ({trouble})." : null;
+        }));
     }
 }

@@ -9,43 +9,71 @@ namespace Membership.Cli;
 /// <summary>One step and how it went.</summary>
 internal sealed record CheckResult(string What, bool Good, string Detail, bool IsWarning = false);
 
+/// <summary>What a contest may do with the record.</summary>
+internal enum TrialRecord
+{
+    /// <summary>It writes a view, and nobody will miss it.</summary>
+    Written,
+
+    /// <summary>It is the real one: it stays as it is.</summary>
+    Kept,
+}
+
+/// <summary>How a contest ended.</summary>
+internal enum Rehearsed
+{
+    /// <summary>Everything was as it must be.</summary>
+    Fit,
+
+    /// <summary>Something was not.</summary>
+    Unfit,
+
+    /// <summary>Somebody else owned the witness and defended it.</summary>
+    InUse,
+}
+
 internal sealed class WitnessRehearsal(string clusterId, TimeSpan period, Action<CheckResult> tell)
 {
     private readonly ArbiterIdentity _first = new(clusterId, new NodeId(1), new Incarnation(1));
     private readonly ArbiterIdentity _second = new(clusterId, new NodeId(2), new Incarnation(1));
 
-    /// <returns>True when everything was as it must be.</returns>
-    public async Task<bool> RunAsync(IQuorumArbiter one, IQuorumArbiter two, bool writeRecord, CancellationToken cancellationToken)
+    public async Task<Rehearsed> RunAsync(IQuorumArbiter one, IQuorumArbiter two, TrialRecord record, CancellationToken cancellationToken)
     {
         WitnessResult won = await TimedAsync("the first party wins a witness that nobody owns", one, _first, WitnessOutcome.Success, cancellationToken);
-        if (won.Outcome != WitnessOutcome.Success) return false;
+        if (won.Outcome != WitnessOutcome.Success) return won.Outcome == WitnessOutcome.Lost && record == TrialRecord.Kept ? Rehearsed.InUse : Rehearsed.Unfit;
         bool good = true;
         using (var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
         {
             Task<bool> defending = DefendAsync(one, enough.Token);
             WitnessResult contested = await TimedAsync("the second party does not win while the first defends", two, _second, WitnessOutcome.Lost, cancellationToken);
             good &= contested.Outcome == WitnessOutcome.Lost;
-            if (writeRecord)
-            {
-                WitnessResult written = await CallAsync(token => one.WriteSlotAsync(_first, [Trial], token), cancellationToken);
-                good &= Tell("the owner writes the record and has it confirmed", written.Outcome == WitnessOutcome.Success, written.Detail ?? "confirmed");
-            }
             await enough.CancelAsync();
             good &= Tell("the owner could renew all the while", await defending, "");
         }
+        if (record == TrialRecord.Written)
+        {
+            WitnessResult written = await CallAsync(token => one.WriteSlotAsync(_first, [Trial], token), cancellationToken);
+            good &= Tell("the owner writes the record and has it confirmed", written.Outcome == WitnessOutcome.Success, written.Detail ?? "confirmed");
+        }
         await one.ReleaseAsync(_first, cancellationToken);
-        WitnessResult handed = await TimedAsync("the second party wins what the first gave up", two, _second, WitnessOutcome.Success, cancellationToken);
-        if (handed.Outcome != WitnessOutcome.Success) return false;
-        if (writeRecord) good &= Tell("the second party reads what the first recorded", handed.Views.Contains(Trial), $"{handed.Views.Length} view(s) in the record");
-        // From here on the second party says nothing more, as a machine that has died: its time counts from before its call.
+        // From its call on the second party owns it, and says nothing more, as a machine that has died.
         var silence = Stopwatch.StartNew();
-        TimeSpan owned = handed.OwnedFor;
+        WitnessResult handed = await TimedAsync("the second party wins what the first gave up", two, _second, WitnessOutcome.Success, cancellationToken);
+        if (handed.Outcome != WitnessOutcome.Success) return Rehearsed.Unfit;
+        good &= record == TrialRecord.Written
+            ? Tell("the second party reads what the first recorded", handed.Views.Contains(Trial), $"{handed.Views.Length} view(s) in the record")
+            : Tell("the second party reads the record that was there", handed.Views.SequenceEqual(won.Views), $"{handed.Views.Length} view(s) in the record");
         WitnessResult replaced = await TimedAsync("the first party wins from an owner that is gone", one, _first, WitnessOutcome.Success, cancellationToken);
+        TimeSpan after = silence.Elapsed;
         good &= replaced.Outcome == WitnessOutcome.Success;
-        WitnessResult late = await CallAsync(token => two.RenewAsync(_second, token), cancellationToken);
-        good &= Tell("and not before the owner's time was up", replaced.Outcome != WitnessOutcome.Success || late.Outcome != WitnessOutcome.Success, $"after {silence.Elapsed.TotalSeconds:0.0} s; it held for {owned.TotalSeconds:0.0} s");
+        if (replaced.Outcome == WitnessOutcome.Success)
+        {
+            good &= Tell("and not before the owner's time was up", after >= handed.OwnedFor, $"after {after.TotalSeconds:0.00} s; it believed for {handed.OwnedFor.TotalSeconds:0.00} s");
+            WitnessResult late = await CallAsync(token => two.RenewAsync(_second, token), cancellationToken);
+            good &= Tell("and it cannot renew any more", late.Outcome != WitnessOutcome.Success, late.Detail ?? $"{late.Outcome}");
+        }
         await one.ReleaseAsync(_first, cancellationToken);
-        return good;
+        return good ? Rehearsed.Fit : Rehearsed.Unfit;
     }
 
     private static ClusterView Trial { get; } = new(

@@ -39,6 +39,9 @@ public sealed class Samba : NetworkBackend
 
     public override string[] ArgumentsVia(IPEndPoint proxy) => At(proxy, "witness/cluster1");
 
+    /// <summary>What is in a directory of the share, as its server sees it.</summary>
+    public IReadOnlyList<string> Files(string directory) => [.. Directory.EnumerateFileSystemEntries(Path.Combine(_directory, "share", directory)).Select(static path => Path.GetFileName(path))];
+
     public override async ValueTask StartAsync()
     {
         foreach (string name in (string[])["share/cluster1", "read-only/cluster1", "state"]) Directory.CreateDirectory(Path.Combine(_directory, name));

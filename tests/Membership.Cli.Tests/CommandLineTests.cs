@@ -37,7 +37,7 @@ public sealed class CommandLineTests
     [MemberData(nameof(Mistakes))]
     public async Task A_mistake_on_the_command_line_ends_with_2_and_says_what_it_is_in_words_and_in_json(string[] line, string word)
     {
-        (int code, string text, string error) = await RegroupctlTests.RunAsync([.. line, "--json"]);
+        (int code, string text, string error) = await Regroupctl.RunAsync([.. line, "--json"]);
         Assert.True(code == 2, $"{code}: {text}{error}");
         Assert.DoesNotContain("exception", error, StringComparison.OrdinalIgnoreCase);
         Assert.Contains(word, error, StringComparison.Ordinal);
@@ -66,7 +66,7 @@ public sealed class CommandLineTests
             ])
         {
             // A change of roles under way is told to try again: that is no error of the command.
-            (int code, string text, _) = await RegroupctlTests.RunAsync([.. command, "--json", "--store", store]);
+            (int code, string text, _) = await Regroupctl.RunAsync([.. command, "--json", "--store", store]);
             Assert.True(code is 0 or 4 || (code == 1 && command[0] == "switchover"), $"{string.Join(' ', command)}: {code}, {text}");
             Assert.Equal(JsonValueKind.Object, JsonDocument.Parse(text).RootElement.ValueKind);
         }
@@ -91,7 +91,7 @@ public sealed class CommandLineTests
     {
         await using var hosts = new TestHosts(1);
         await hosts.StartAsync();
-        using Process watch = Process.Start(new ProcessStartInfo(RegroupctlTests.Program, ["watch", "--json", "--store", hosts.Store(1)]) { RedirectStandardOutput = true })!;
+        using Process watch = Process.Start(new ProcessStartInfo(Regroupctl.Program, ["watch", "--json", "--store", hosts.Store(1)]) { RedirectStandardOutput = true })!;
         try
         {
             for (int line = 0; line < 2; line++)
@@ -115,17 +115,17 @@ public sealed class CommandLineTests
         [
             ("ClusterId", "from-the-environment"), ("Self", "1"), ("AllowPlainText", "true"), ("StoreDirectory", directory), ("Nodes__0__Number", "1"), ("Nodes__0__Endpoints__0", $"127.0.0.1:{port}"),
         ];
-        (int code, string text, string error) = await RegroupctlTests.RunAsync(["validate"], environment: variables);
+        (int code, string text, string error) = await Regroupctl.RunAsync(["validate"], environment: variables);
         Assert.True(code == 0, text + error);
         Assert.Contains("'from-the-environment'", text, StringComparison.Ordinal);
-        Assert.Equal(1, (await RegroupctlTests.RunAsync(["validate"], environment: [.. variables, ("RoundTrip", "1")])).Code);
+        Assert.Equal(1, (await Regroupctl.RunAsync(["validate"], environment: [.. variables, ("RoundTrip", "1")])).Code);
         Directory.Delete(directory, recursive: true);
     }
 
     [Fact]
     public async Task Bash_completes_commands_and_options()
     {
-        string directory = Path.GetDirectoryName(RegroupctlTests.Program)!;
+        string directory = Path.GetDirectoryName(Regroupctl.Program)!;
         const string Script = """
             eval "$(regroupctl completion bash)"
             for line in 'regroupctl swit' 'regroupctl keys ro' 'regroupctl status --js'; do
@@ -140,7 +140,7 @@ public sealed class CommandLineTests
 
     private static async Task<JsonElement> JsonAsync(int expected, string[] command, string input = "", bool mayBeRefused = false)
     {
-        (int code, string text, string error) = await RegroupctlTests.RunAsync([.. command, "--json"], input);
+        (int code, string text, string error) = await Regroupctl.RunAsync([.. command, "--json"], input);
         Assert.True(code == expected || (mayBeRefused && code is 1 or 4), $"{string.Join(' ', command)}: {code}, {text}{error}");
         return JsonDocument.Parse(text).RootElement;
     }

@@ -1,5 +1,4 @@
 // regroupctl as a process against real nodes, real files and real ports: what it prints and what it ends with.
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -15,27 +14,24 @@ namespace Membership.Cli.Tests;
 
 public sealed class RegroupctlTests
 {
-    /// <summary>The program where its own project puts it, with all that it ships with and nothing else.</summary>
-    internal static readonly string Program = Path.Combine(AppContext.BaseDirectory.Replace("Membership.Cli.Tests", "Membership.Cli", StringComparison.Ordinal), "regroupctl");
-
     [Fact]
     public async Task It_shows_a_running_node_as_text_and_as_json_and_says_by_its_exit_code_whether_it_may_serve()
     {
         await using var hosts = new TestHosts(2);
         await hosts.StartAsync(static options => options.AllowTwoNodesWithoutTieBreaker = true);
         string[] at = ["--store", hosts.Store(1)];
-        (int code, string text, _) = await RunAsync(["status", .. at]);
+        (int code, string text, _) = await Regroupctl.RunAsync(["status", .. at]);
         Assert.Equal(0, code);
         Assert.Contains("members 1,2 of 2", text, StringComparison.Ordinal);
-        (code, text, _) = await RunAsync(["status", "--json", .. at]);
+        (code, text, _) = await Regroupctl.RunAsync(["status", "--json", .. at]);
         MembershipSnapshot shown = JsonSerializer.Deserialize(text, SnapshotJsonContext.Default.MembershipSnapshot)!;
         Assert.Equal((0, hosts.Membership(1).CurrentView!.Epoch), (code, shown.View!.Epoch));
-        foreach (string verb in (string[])["nodes", "view", "matrix", "journal", "diag"]) Assert.Equal(0, (await RunAsync([verb, .. at])).Code);
+        foreach (string verb in (string[])["nodes", "view", "matrix", "journal", "diag"]) Assert.Equal(0, (await Regroupctl.RunAsync([verb, .. at])).Code);
 
-        Assert.Equal(1, (await RunAsync(["eject", "9", .. at])).Code);
-        Assert.Equal(0, (await RunAsync(["force-regroup", .. at])).Code);
-        Assert.Equal(0, (await RunAsync(["leave", .. at])).Code);
-        (code, text, _) = await RunAsync(["status", .. at]);
+        Assert.Equal(1, (await Regroupctl.RunAsync(["eject", "9", .. at])).Code);
+        Assert.Equal(0, (await Regroupctl.RunAsync(["force-regroup", .. at])).Code);
+        Assert.Equal(0, (await Regroupctl.RunAsync(["leave", .. at])).Code);
+        (code, text, _) = await Regroupctl.RunAsync(["status", .. at]);
         Assert.Equal(1, code);
         Assert.Contains("not a member", text, StringComparison.Ordinal);
     }
@@ -43,22 +39,22 @@ public sealed class RegroupctlTests
     [Fact]
     public async Task A_wrong_command_line_ends_with_2_and_a_node_that_is_not_there_with_3()
     {
-        Assert.Equal(2, (await RunAsync(["stat"])).Code);
-        Assert.Equal(2, (await RunAsync(["eject", "0", "--socket", "/nowhere"])).Code);
-        Assert.Equal(2, (await RunAsync(["status"])).Code);
-        (int code, _, string error) = await RunAsync(["status", "--socket", "/nowhere/control.sock"]);
+        Assert.Equal(2, (await Regroupctl.RunAsync(["stat"])).Code);
+        Assert.Equal(2, (await Regroupctl.RunAsync(["eject", "0", "--socket", "/nowhere"])).Code);
+        Assert.Equal(2, (await Regroupctl.RunAsync(["status"])).Code);
+        (int code, _, string error) = await Regroupctl.RunAsync(["status", "--socket", "/nowhere/control.sock"]);
         Assert.Equal(3, code);
         Assert.Contains("There is no control socket", error, StringComparison.Ordinal);
-        Assert.Equal(3, (await RunAsync(["status", "--url", "http://127.0.0.1:1/membership"])).Code);
-        Assert.Contains("regroupctl", (await RunAsync(["completion", "bash"])).Output, StringComparison.Ordinal);
-        Assert.Contains("switchover", (await RunAsync(["[suggest:15]", "regroupctl swit"])).Output, StringComparison.Ordinal);
+        Assert.Equal(3, (await Regroupctl.RunAsync(["status", "--url", "http://127.0.0.1:1/membership"])).Code);
+        Assert.Contains("regroupctl", (await Regroupctl.RunAsync(["completion", "bash"])).Output, StringComparison.Ordinal);
+        Assert.Contains("switchover", (await Regroupctl.RunAsync(["[suggest:15]", "regroupctl swit"])).Output, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Keys_are_rotated_on_running_nodes()
     {
         string first = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
-        string second = (await RunAsync(["keys", "generate"])).Output.Trim();
+        string second = (await Regroupctl.RunAsync(["keys", "generate"])).Output.Trim();
         await using var hosts = new TestHosts(2);
         await hosts.StartAsync(options =>
         {
@@ -67,7 +63,7 @@ public sealed class RegroupctlTests
             options.Keys = [first];
         });
         uint old = hosts.Membership(1).Keys!.Current.Id;
-        (int code, string text, string error) = await RunAsync(["keys", "rotate", "--node-socket", ControlAddress.Default(hosts.Store(1)), "--node-socket", ControlAddress.Default(hosts.Store(2))], second);
+        (int code, string text, string error) = await Regroupctl.RunAsync(["keys", "rotate", "--node-socket", ControlAddress.Default(hosts.Store(1)), "--node-socket", ControlAddress.Default(hosts.Store(2))], second);
         Assert.True(code == 0, error);
         Assert.DoesNotContain(second, text, StringComparison.Ordinal);
         for (int node = 1; node <= 2; node++)
@@ -84,13 +80,13 @@ public sealed class RegroupctlTests
         string directory = Directory.CreateTempSubdirectory("regroup-cli-tests-").FullName;
         try
         {
-            (int code, string text, _) = await RunAsync(
+            (int code, string text, _) = await Regroupctl.RunAsync(
                 ["witness", "check", "--set", $"RegroupMembership:WitnessFile:Directory={directory}", "--set", "RegroupMembership:WitnessFile:OwnershipPeriod=00:00:01", "--set", "RegroupMembership:WitnessFile:RenewInterval=00:00:00.25"]);
             Assert.True(code == 0, text);
             Assert.Contains("FIT: ", text, StringComparison.Ordinal);
             Assert.DoesNotContain("FAIL", text, StringComparison.Ordinal);
             Assert.Empty(Directory.GetDirectories(directory, "regroupctl-*"));
-            Assert.Equal(2, (await RunAsync(["witness", "check"])).Code);
+            Assert.Equal(2, (await Regroupctl.RunAsync(["witness", "check"])).Code);
         }
         finally
         {
@@ -114,49 +110,30 @@ public sealed class RegroupctlTests
                     Nodes = Enumerable.Range(1, 3).Select(node => new { Number = node, Endpoints = new[] { $"127.0.0.1:{ports[node - 1]}" } }),
                 },
             }), TestContext.Current.CancellationToken);
-            (int code, string text, string error) = await RunAsync(["validate", "--settings", file]);
+            (int code, string text, string error) = await Regroupctl.RunAsync(["validate", "--settings", file]);
             Assert.True(code == 0, text + error);
             Assert.False(Directory.Exists(Path.Combine(directory, "store")));
 
             using (var taken = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp))
             {
                 taken.Bind(new IPEndPoint(IPAddress.Loopback, ports[0]));
-                (code, text, _) = await RunAsync(["validate", "--settings", file]);
+                (code, text, _) = await Regroupctl.RunAsync(["validate", "--settings", file]);
                 Assert.Equal(1, code);
                 Assert.Contains($"127.0.0.1:{ports[0]}: The port is in use", text, StringComparison.Ordinal);
             }
-            (code, text, _) = await RunAsync(["validate", "--settings", file, "--set", "RegroupMembership:Nodes:0:Endpoints:0=192.0.2.1:7400"]);
+            (code, text, _) = await Regroupctl.RunAsync(["validate", "--settings", file, "--set", "RegroupMembership:Nodes:0:Endpoints:0=192.0.2.1:7400"]);
             Assert.Equal(1, code);
             Assert.Contains("no such address", text, StringComparison.Ordinal);
-            (code, text, _) = await RunAsync(["validate", "--json", "--settings", file, "--set", "RegroupMembership:StoreDirectory=/proc/nowhere"]);
+            (code, text, _) = await Regroupctl.RunAsync(["validate", "--json", "--settings", file, "--set", "RegroupMembership:StoreDirectory=/proc/nowhere"]);
             Assert.Equal(1, code);
             Assert.False(JsonDocument.Parse(text).RootElement.GetProperty("good").GetBoolean());
-            (code, text, _) = await RunAsync(["validate", "--settings", file, "--set", "RegroupMembership:Self=7"]);
+            (code, text, _) = await Regroupctl.RunAsync(["validate", "--settings", file, "--set", "RegroupMembership:Self=7"]);
             Assert.Equal(1, code);
-            Assert.Equal(2, (await RunAsync(["validate", "--settings", file, "--set", "RegroupMembership:Selv=7"])).Code);
+            Assert.Equal(2, (await Regroupctl.RunAsync(["validate", "--settings", file, "--set", "RegroupMembership:Selv=7"])).Code);
         }
         finally
         {
             Directory.Delete(directory, recursive: true);
-        }
-    }
-
-    internal static async Task<(int Code, string Output, string Error)> RunAsync(string[] arguments, string input = "", (string Name, string Value)[]? environment = null)
-    {
-        var start = new ProcessStartInfo(Program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach ((string name, string value) in environment ?? []) start.Environment["RegroupMembership__" + name] = value;
-        using Process process = Process.Start(start) ?? throw new InvalidOperationException("regroupctl could not be started");
-        await process.StandardInput.WriteLineAsync(input);
-        process.StandardInput.Close();
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestHosts.Deadline), error = process.StandardError.ReadToEndAsync(TestHosts.Deadline);
-        try
-        {
-            await process.WaitForExitAsync(TestHosts.Deadline);
-            return (process.ExitCode, await output, await error);
-        }
-        finally
-        {
-            if (!process.HasExited) process.Kill();
         }
     }
 }

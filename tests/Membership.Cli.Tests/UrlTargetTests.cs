@@ -42,30 +42,30 @@ public sealed class UrlTargetTests
         string url = nodes.Url(1) + "/membership";
         string[] asNobody = ["--url", url], asReader = ["--url", url, "--header", Reader], asOperator = ["--url", url, "--header", Operator];
 
-        (int code, _, string error) = await RegroupctlTests.RunAsync(["status", .. asNobody]);
+        (int code, _, string error) = await Regroupctl.RunAsync(["status", .. asNobody]);
         Assert.Equal(3, code);
         Assert.Contains("401", error, StringComparison.Ordinal);
-        Assert.Equal(3, (await RegroupctlTests.RunAsync(["status", "--url", url, "--header", "Authorization: Bearer wrong"])).Code);
-        (code, string text, _) = await RegroupctlTests.RunAsync(["status", "--json", .. asReader]);
+        Assert.Equal(3, (await Regroupctl.RunAsync(["status", "--url", url, "--header", "Authorization: Bearer wrong"])).Code);
+        (code, string text, _) = await Regroupctl.RunAsync(["status", "--json", .. asReader]);
         Epoch epoch = nodes.Membership(1).CurrentView!.Epoch;
         Assert.Equal((0, epoch), (code, JsonSerializer.Deserialize(text, SnapshotJsonContext.Default.MembershipSnapshot)!.View!.Epoch));
 
         foreach (string[] order in (string[][])[["force-regroup"], ["eject", "3"], ["switchover"], ["qualify", "2", "--not"]])
         {
-            Assert.NotEqual(0, (await RegroupctlTests.RunAsync([.. order, .. asNobody])).Code);
-            (code, _, error) = await RegroupctlTests.RunAsync([.. order, .. asReader]);
+            Assert.NotEqual(0, (await Regroupctl.RunAsync([.. order, .. asNobody])).Code);
+            (code, _, error) = await Regroupctl.RunAsync([.. order, .. asReader]);
             Assert.Equal(1, code);
             Assert.Contains("does not let this user act", error, StringComparison.Ordinal);
         }
         Assert.Equal((epoch, 3), (nodes.Membership(1).CurrentView!.Epoch, nodes.Membership(1).CurrentView!.Members.Length));
 
-        Assert.Equal(0, (await RegroupctlTests.RunAsync(["force-regroup", .. asOperator])).Code);
+        Assert.Equal(0, (await Regroupctl.RunAsync(["force-regroup", .. asOperator])).Code);
         await WebNodes.UntilAsync("a new epoch after the forced regroup", () => nodes.Membership(1).CurrentView!.Epoch > epoch);
-        Assert.Equal(0, (await RegroupctlTests.RunAsync(["eject", "3", .. asOperator])).Code);
+        Assert.Equal(0, (await Regroupctl.RunAsync(["eject", "3", .. asOperator])).Code);
         await WebNodes.UntilAsync("the other node is out", () => nodes.Membership(1).CurrentView!.Members.Length == 2);
         // What only the node's own machine may ask for is not had over the network, whoever asks.
-        Assert.Equal(2, (await RegroupctlTests.RunAsync(["leave", .. asOperator])).Code);
-        Assert.Equal(2, (await RegroupctlTests.RunAsync(["diag", "state", .. asOperator])).Code);
+        Assert.Equal(2, (await Regroupctl.RunAsync(["leave", .. asOperator])).Code);
+        Assert.Equal(2, (await Regroupctl.RunAsync(["diag", "state", .. asOperator])).Code);
     }
 
     /// <summary>Bearer tokens of two users.</summary>

@@ -10,6 +10,7 @@ public sealed class WitnessRehearsalTests
 {
     [Theory]
     [InlineData("lets everyone win")]
+    [InlineData("hands over too early")]
     [InlineData("never lets go")]
     [InlineData("forgets the record")]
     [InlineData("refuses everyone")]
@@ -17,14 +18,15 @@ public sealed class WitnessRehearsalTests
     {
         var shared = new Defective(defect);
         var told = new List<CheckResult>();
-        bool fit = await new WitnessRehearsal("tests", TimeSpan.FromMilliseconds(100), told.Add).RunAsync(shared, shared, writeRecord: true, TestContext.Current.CancellationToken);
-        Assert.False(fit);
+        Rehearsed ended = await new WitnessRehearsal("tests", TimeSpan.FromMilliseconds(100), told.Add).RunAsync(shared, shared, TrialRecord.Written, TestContext.Current.CancellationToken);
+        Assert.Equal(Rehearsed.Unfit, ended);
         Assert.Contains(told, static result => !result.Good);
     }
 
     private sealed class Defective(string defect) : IQuorumArbiter
     {
         private NodeId _owner;
+        private bool _refusedOnce;
         private ImmutableArray<ClusterView> _views = [];
 
         public string Description => defect;
@@ -39,9 +41,11 @@ public sealed class WitnessRehearsalTests
             {
                 "lets everyone win" => true,
                 "refuses everyone" => false,
+                "hands over too early" => !_owner.IsValid || _owner == identity.Node || _refusedOnce,
                 _ => !_owner.IsValid || _owner == identity.Node,
             };
             if (wins) _owner = identity.Node;
+            else _refusedOnce = true;
             return ValueTask.FromResult(new WitnessResult(wins ? WitnessOutcome.Success : WitnessOutcome.Lost, TimeSpan.FromMilliseconds(100), wins ? _views : []));
         }
 

@@ -110,6 +110,15 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
         }).ConfigureAwait(false);
     }
 
+    /// <summary>Deletes the blob, as after a contest beside the real one.</summary>
+    /// <param name="cancellationToken">The deadline.</param>
+    /// <returns>Null when it is gone, else why not.</returns>
+    internal async ValueTask<string?> RemoveBlobAsync(CancellationToken cancellationToken) => (await AnswerAsync(async () =>
+    {
+        await _blob.DeleteAsync(cancellationToken).ConfigureAwait(false);
+        return new WitnessResult(WitnessOutcome.Success, TimeSpan.Zero, []);
+    }).ConfigureAwait(false)).Detail;
+
     /// <summary>Closes the connections. Does not release the lease: what is owned runs out by itself.</summary>
     /// <returns>Completed.</returns>
     public ValueTask DisposeAsync()

@@ -52,25 +52,15 @@ internal sealed class WitnessBlob : IDisposable
     public async Task CreateIfMissingAsync(string clusterId, CancellationToken cancellationToken)
     {
         if (await ExistsAsync(cancellationToken).ConfigureAwait(false)) return;
-        await CallAsync("create the container", async token =>
-        {
-            try
-            {
-                await _container.CreateAsync(cancellationToken: token).ConfigureAwait(false);
-            }
-            catch (RequestFailedException there) when (there.Status == 409 && there.ErrorCode == BlobErrorCode.ContainerAlreadyExists.ToString())
-            {
-                // Another node was first, or only the blob was missing.
-            }
-            return true;
-        }, cancellationToken).ConfigureAwait(false);
         try
         {
-            await CommitAsync(WitnessRecord.Blank(clusterId), new BlobRequestConditions { IfNoneMatch = ETag.All }, cancellationToken).ConfigureAwait(false);
+            await CreateAsync(clusterId, cancellationToken).ConfigureAwait(false);
         }
-        catch (RequestFailedException there) when (there.Status is 409 or 412)
+        catch (RequestFailedException missing) when (missing.Status == 404)
         {
-            // Another node was first.
+            // Only now: a SAS of a container may make blobs in it and no container.
+            await CreateContainerAsync(cancellationToken).ConfigureAwait(false);
+            await CreateAsync(clusterId, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -139,6 +129,10 @@ internal sealed class WitnessBlob : IDisposable
         }
     }
 
+    /// <summary>Deletes it; it may be gone already. Needs a right that a witness does not need.</summary>
+    public Task DeleteAsync(CancellationToken cancellationToken)
+        => CallAsync("delete the blob", token => _blob.DeleteIfExistsAsync(cancellationToken: token), cancellationToken);
+
     public void Dispose() => _http.Dispose();
 
     private static Dictionary<string, string> Counter(WitnessRecord record) => new()
@@ -147,6 +141,31 @@ internal sealed class WitnessBlob : IDisposable
         ["regroup_renewals"] = $"{record.Renewals}",
         ["regroup_owner"] = $"{record.Owner.Node.Value}",
     };
+
+    private async Task CreateAsync(string clusterId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await CommitAsync(WitnessRecord.Blank(clusterId), new BlobRequestConditions { IfNoneMatch = ETag.All }, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RequestFailedException there) when (there.Status is 409 or 412)
+        {
+            // Another node was first.
+        }
+    }
+
+    private Task<bool> CreateContainerAsync(CancellationToken cancellationToken) => CallAsync("create the container", async token =>
+    {
+        try
+        {
+            await _container.CreateAsync(cancellationToken: token).ConfigureAwait(false);
+        }
+        catch (RequestFailedException there) when (there.Status == 409 && there.ErrorCode == BlobErrorCode.ContainerAlreadyExists.ToString())
+        {
+            // Another node was first.
+        }
+        return true;
+    }, cancellationToken);
 
     private BlobLeaseClient Lease(Guid id) => _blob.GetBlobLeaseClient(id.ToString());
 

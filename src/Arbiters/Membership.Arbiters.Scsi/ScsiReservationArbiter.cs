@@ -1,6 +1,5 @@
 // The arbiter: gives the contest for the LUN a thread of its own, deadlines, and answers in the engine's words.
 using System.Collections.Immutable;
-using System.Text;
 using Membership.Arbiters.Scsi.Record;
 using Membership.Arbiters.Scsi.Reservations;
 using Membership.Arbiters.Scsi.Transports;
@@ -18,7 +17,6 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
     private const int CommandsPerCall = 12;
 
     private readonly ScsiReservationOptions _options;
-    private readonly Func<ArbiterIdentity, IScsiTransport> _connect;
     private readonly IoThread _thread;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _start = new();
@@ -35,7 +33,6 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
         ArgumentNullException.ThrowIfNull(options);
         if (options.Validate() is { Count: > 0 } failures) throw new ArgumentException(string.Join(" ", failures), nameof(options));
         _options = options with { };
-        _connect = TransportFor;
         _thread = new IoThread($"scsi witness {_options}");
     }
 
@@ -105,15 +102,17 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
         return result.Outcome == WitnessOutcome.Success ? verdict : result.Detail;
     }
 
-    /// <summary>Stops watching and lets go of the LUN. Does not release the witness: what is owned runs out by itself.</summary>
-    /// <returns>A task that ends when all is closed; it does not wait for a unit that hangs.</returns>
+    /// <summary>Stops watching and lets go of the LUN. Does not release the witness: what is owned runs out by itself. Who owns nothing takes its registration back.</summary>
+    /// <returns>A task that ends when all is closed, after <see cref="ScsiReservationOptions.CommandTimeout"/> at the latest; it does not wait for a unit that hangs.</returns>
     public async ValueTask DisposeAsync()
     {
         if (_stopping.IsCancellationRequested) return;
         await _stopping.CancelAsync().ConfigureAwait(false);
         Task<bool> closed = _thread.Run(() =>
         {
-            _contest?.Dispose();
+            if (_contest is not { } contest) return true;
+            contest.Leave(new Deadline(MonotonicClock.System.Now + _options.CommandTimeout / 2, CancellationToken.None));
+            contest.Dispose();
             return true;
         }, CancellationToken.None);
         _thread.Dispose();
@@ -123,8 +122,6 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
     private static WitnessResult Succeeded => new(WitnessOutcome.Success, TimeSpan.Zero, []);
 
     private static WitnessResult Unknown(string detail) => new(WitnessOutcome.Unknown, TimeSpan.Zero, [], detail);
-
-    private static string Clean(string name) => new([.. name.Select(static letter => char.IsAsciiLetterOrDigit(letter) ? char.ToLowerInvariant(letter) : '-').Take(100)]);
 
     /// <summary>Runs one piece of work on the thread; the caller has its answer by the deadline, whatever the unit does.</summary>
     private async ValueTask<WitnessResult> RunAsync(
@@ -170,27 +167,13 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
     {
         if (_contest is not null && _contest.Identity == identity) return _engaged;
         _contest?.Dispose();
-        var unit = new ScsiUnit(_connect(identity), _options.CommandTimeout);
+        var unit = ScsiUnit.For(_options, identity);
         var disk = new WitnessDisk(unit, identity.ClusterId, Math.Max(_options.MaxNodes, 2));
         IReservation reservation = _options.Mode == ScsiReservationMode.Classic
             ? new ClassicReservation(unit)
             : new PersistentReservation(unit, ReservationKey.For(identity), _options.AbortPreempted);
         _contest = new WitnessContest(unit, disk, reservation, identity, _options);
         return _engaged = new Engaged(_contest, unit, disk, reservation);
-    }
-
-    private IScsiTransport TransportFor(ArbiterIdentity identity)
-    {
-        if (_options.Device is { } device) return OperatingSystem.IsWindows() ? new WindowsDiskTransport(device) : new LinuxBlockTransport(device);
-        // One nexus per node, whatever its life: a new life's login ends the old one's session, and LIO lets no second session of an initiator preempt the first.
-        byte[] hash = WitnessLayout.HashOf($"{identity.ClusterId}\n{identity.Node}");
-        string portal = _options.Portal!;
-        if (!portal.Contains(':', StringComparison.Ordinal) || portal.EndsWith(']')) portal += ":3260";
-        return new LibIscsiTransport(new IscsiAddress(
-            portal, _options.Target!, _options.Lun,
-            _options.InitiatorName ?? $"iqn.2026-11.org.regroup:{Clean(identity.ClusterId)}.{identity.Node}",
-            ((uint)(hash[0] << 16 | hash[1] << 8 | hash[2]), (ushort)(hash[3] << 8 | hash[4])),
-            _options.ChapUser, _options.ChapPassword, _options.MutualChapUser, _options.MutualChapPassword));
     }
 
     private void FenceLater(ArbiterIdentity identity, ImmutableArray<ClusterView> views)

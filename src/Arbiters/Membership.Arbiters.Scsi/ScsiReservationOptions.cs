@@ -67,6 +67,9 @@ public sealed record ScsiReservationOptions
     /// <summary>The highest node number there is room for on a blank LUN, 2..1024; default 64, which takes 1.2 MB. A written LUN keeps what it was made with.</summary>
     public int MaxNodes { get; set; } = 64;
 
+    /// <summary>Over iSCSI, a session of its own beside the node's, under the same initiator name: for who only visits. Null for nodes.</summary>
+    internal string? Visitor { get; set; }
+
     /// <summary>Checks the values.</summary>
     /// <returns>Every failure (what, which value, what to do); empty when all is well.</returns>
     public IReadOnlyList<string> Validate()

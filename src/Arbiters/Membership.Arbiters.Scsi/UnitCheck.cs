@@ -24,6 +24,8 @@ internal static class UnitCheck
         {
             // A classic reservation keeps everybody out, from looking too. Resetting shows that the unit can be reset; an owner that lives reserves it again.
             if (options.Mode == ScsiReservationMode.Persistent) return $"{unit.Description} is held by a classic reservation: something else uses it, or a node with Mode=Classic.";
+            // A visitor leaves it alone, and will find that it is in use.
+            if (options.Visitor is not null) return null;
             reservation.Break(deadline);
         }
         string? name = IdentityOf(unit, deadline);
@@ -32,7 +34,9 @@ internal static class UnitCheck
         if (ModeHeader.IsWriteProtected(unit.Run(ScsiCommand.ModeSense(192), deadline).Data) == true)
             return $"{unit.Description} is write-protected: export it read-write to every node.";
         bool readable = disk.TryOpen(deadline);
-        if (reservation.Check(deadline) is { } trouble) return $"{unit.Description} ({inquiry.Vendor} {inquiry.Product}) {trouble}";
+        // On a block device a visitor is the same nexus as the node of this machine: what it reserves or registers would be that node's.
+        bool isAlone = options.Visitor is null || options.Device is null || (options.Mode == ScsiReservationMode.Persistent && reservation.Keys(deadline).IsEmpty);
+        if (reservation.Check(isAlone, deadline) is { } trouble) return $"{unit.Description} ({inquiry.Vendor} {inquiry.Product}) {trouble}";
         if (!readable) return options.Mode == ScsiReservationMode.Classic ? null : $"{unit.Description} is reserved so that it cannot even be read: remove that reservation, or use a LUN of its own.";
         return identity.Node.Value > disk.Layout!.MaxNodes
             ? $"{unit.Description} has room for node numbers 1 to {disk.Layout.MaxNodes} and this is node {identity.Node}: initialise the witness with a larger MaxNodes."

@@ -137,6 +137,21 @@ internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservati
         return formatted ? null : $"{unit.Description} was taken by another node meanwhile: stop every node first.";
     }
 
+    /// <summary>Takes the registration back, unless the witness is owned: then what it keeps others from doing counts to the end.</summary>
+    public void Leave(Deadline deadline)
+    {
+        if (IsOwned || !unit.IsConnected) return;
+        try
+        {
+            reservation.Leave(deadline);
+        }
+        catch (Exception late) when (late is ScsiException or OperationCanceledException)
+        {
+            // A registration that stays behind costs nobody anything; the unit ends it with the session, or the owner with its next fencing.
+            unit.Dispose();
+        }
+    }
+
     public void Dispose() => unit.Dispose();
 
     private static WitnessResult Lost(string detail) => new(WitnessOutcome.Lost, TimeSpan.Zero, [], detail);

@@ -11,6 +11,12 @@ internal interface IShare : IDisposable
     /// <summary>Refuses a place that is not there, or is not what it should be.</summary>
     void CheckPlace();
 
+    /// <summary>Makes this directory in the one above, which must be there.</summary>
+    void MakePlace();
+
+    /// <summary>Removes this directory, with the files in it.</summary>
+    void RemovePlace();
+
     /// <summary>The names of the files in it.</summary>
     IReadOnlyList<string> List();
 

@@ -18,6 +18,10 @@ internal sealed class MountedShare(string directory, bool allowLocal) : IShare
             throw new IOException($"The directory '{directory}' is on a {place.DriveFormat} file system of this machine ({place.DriveType}): the share is not mounted there. Mount it, or set AllowLocalDirectory if every node really sees this same directory.");
     }
 
+    public void MakePlace() => Directory.CreateDirectory(directory);
+
+    public void RemovePlace() => Directory.Delete(directory, recursive: true);
+
     public IReadOnlyList<string> List() => [.. Directory.EnumerateFiles(directory).Select(static path => Path.GetFileName(path))];
 
     public byte[]? Read(string name)

@@ -83,6 +83,16 @@ internal sealed unsafe partial class SmbConnection : IDisposable
 
     public int CloseDirectory(nint directory) => ((delegate* unmanaged<nint, nint, int>)GetCloseDirectory(_context))(_context, directory);
 
+    public int MakeDirectory(string address)
+    {
+        fixed (byte* text = Text(address)) return (int)Told(((delegate* unmanaged<nint, byte*, uint, int>)GetMakeDirectory(_context))(_context, text, 0x1FF));
+    }
+
+    public int RemoveDirectory(string address)
+    {
+        fixed (byte* text = Text(address)) return (int)Told(((delegate* unmanaged<nint, byte*, int>)GetRemoveDirectory(_context))(_context, text));
+    }
+
     /// <summary>Closes everything, answered or not.</summary>
     public void Dispose()
     {
@@ -174,6 +184,12 @@ internal sealed unsafe partial class SmbConnection : IDisposable
 
     [LibraryImport(Library, EntryPoint = "smbc_getFunctionClosedir")]
     private static partial nint GetCloseDirectory(nint context);
+
+    [LibraryImport(Library, EntryPoint = "smbc_getFunctionMkdir")]
+    private static partial nint GetMakeDirectory(nint context);
+
+    [LibraryImport(Library, EntryPoint = "smbc_getFunctionRmdir")]
+    private static partial nint GetRemoveDirectory(nint context);
 
     private sealed record Credentials(string User, string Password, string Domain);
 

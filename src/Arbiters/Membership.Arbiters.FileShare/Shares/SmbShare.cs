@@ -20,6 +20,15 @@ internal sealed class SmbShare(FileShareOptions options) : IShare
 
     public void CheckPlace() => List();
 
+    public void MakePlace() => Call("make", "", connection => connection.MakeDirectory(_address) == 0 ? true : throw Failure("make", _address));
+
+    public void RemovePlace()
+    {
+        foreach (string name in List())
+            if (name is not ("." or "..")) Delete(name);
+        Call("remove", "", connection => connection.RemoveDirectory(_address) == 0 ? true : throw Failure("remove", _address));
+    }
+
     public unsafe IReadOnlyList<string> List() => Call("list", "", connection =>
     {
         nint directory = connection.OpenDirectory(_address);

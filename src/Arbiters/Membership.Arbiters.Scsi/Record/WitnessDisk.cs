@@ -66,6 +66,18 @@ internal sealed class WitnessDisk(ScsiUnit unit, string clusterId, int maxNodesW
         return true;
     }
 
+    /// <summary>Makes it blank again as far as nodes up to <paramref name="lastNode"/> have written it.</summary>
+    /// <returns>False on a reservation conflict.</returns>
+    public bool TryErase(int lastNode, Deadline deadline)
+    {
+        if (!TryOpen(deadline)) return false;
+        WitnessLayout layout = Layout!;
+        if (!unit.TryWrite(0, new byte[layout.BodyBlock(lastNode + 1, 0) * layout.BlockSize], deadline)) return false;
+        unit.Flush(deadline);
+        Forget();
+        return true;
+    }
+
     /// <summary>All heads, by node number - 1.</summary>
     /// <returns>Null on a reservation conflict.</returns>
     public ImmutableArray<SlotHead>? TryReadHeads(Deadline deadline)

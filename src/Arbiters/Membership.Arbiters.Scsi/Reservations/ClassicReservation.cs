@@ -1,5 +1,6 @@
 // SCSI-2: RESERVE(6) shuts everybody else out, from reading too, until it is released or the unit is reset. A challenger
 // resets the unit, reads, waits and reserves; an owner that lives has reserved and renewed in between.
+using System.Collections.Immutable;
 using Membership.Arbiters.Scsi.Commands;
 using Membership.Arbiters.Scsi.Transports;
 
@@ -7,8 +8,9 @@ namespace Membership.Arbiters.Scsi.Reservations;
 
 internal sealed class ClassicReservation(ScsiUnit unit) : IReservation
 {
-    public string? Check(Deadline deadline)
+    public string? Check(bool tries, Deadline deadline)
     {
+        if (!tries) return null;
         ScsiReply reply = unit.Run(ScsiCommand.Reserve6(), deadline);
         if (reply.Sense.IsUnsupported) return "does not do classic reservations (RESERVE(6) is unknown to it). Use Mode=Persistent.";
         if (reply.IsGood) unit.Require(ScsiCommand.Release6(), deadline);
@@ -30,6 +32,13 @@ internal sealed class ClassicReservation(ScsiUnit unit) : IReservation
     public void GiveUp(Deadline deadline) => unit.Run(ScsiCommand.Release6(), deadline);
 
     public int Fence(Func<int, uint, bool> isMember, Deadline deadline) => 0;
+
+    public ImmutableArray<ulong> Keys(Deadline deadline) => [];
+
+    public void Leave(Deadline deadline)
+    {
+        // Nobody is registered, and a reservation of this nexus may be that of a later life.
+    }
 
     public void Clear(Deadline deadline) => unit.Reset(deadline);
 }

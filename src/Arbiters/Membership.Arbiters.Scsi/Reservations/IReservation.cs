@@ -1,5 +1,6 @@
 // What serialises challengers and fences losers at the LUN: persistent or classic. It never decides ownership by
 // itself: the record does, and the reservation keeps everybody else from writing it.
+using System.Collections.Immutable;
 using Membership.Arbiters.Scsi.Transports;
 
 namespace Membership.Arbiters.Scsi.Reservations;
@@ -27,8 +28,10 @@ internal readonly record struct Holder(Holding Kind, ulong Key = 0);
 internal interface IReservation
 {
     /// <summary>Whether the LUN can do this at all; leaves this node registered.</summary>
+    /// <param name="tries">Whether it may register and reserve, or only look.</param>
+    /// <param name="deadline">When to be over.</param>
     /// <returns>Null, or what is wrong and what to do.</returns>
-    string? Check(Deadline deadline);
+    string? Check(bool tries, Deadline deadline);
 
     /// <summary>Makes the record readable for a challenger when it cannot be read (a classic reservation): resets the unit.</summary>
     void Break(Deadline deadline);
@@ -50,6 +53,12 @@ internal interface IReservation
     /// <param name="deadline">When to be over.</param>
     /// <returns>How many keys were preempted.</returns>
     int Fence(Func<int, uint, bool> isMember, Deadline deadline);
+
+    /// <summary>The keys of everybody who is registered; none where nobody registers.</summary>
+    ImmutableArray<ulong> Keys(Deadline deadline);
+
+    /// <summary>Takes this node's registration back, and with it whatever it holds.</summary>
+    void Leave(Deadline deadline);
 
     /// <summary>Removes every reservation and registration there is.</summary>
     void Clear(Deadline deadline);

@@ -1,5 +1,6 @@
 // SCSI-3: register, reserve, preempt (and abort where the target does it), type Write Exclusive - Registrants Only.
 // PREEMPT names the key it takes from, so of several challengers of one owner exactly one wins.
+using System.Collections.Immutable;
 using Membership.Arbiters.Scsi.Commands;
 using Membership.Arbiters.Scsi.Transports;
 
@@ -13,7 +14,9 @@ internal sealed class PersistentReservation(ScsiUnit unit, ReservationKey key, b
     private bool _refusesPowerLoss;
     private bool _refusesAbort = !abortPreempted;
 
-    public string? Check(Deadline deadline)
+    public bool IsOfThisCluster(ReservationKey other) => key.IsOfSameCluster(other);
+
+    public string? Check(bool tries, Deadline deadline)
     {
         ScsiReply keys = unit.Run(ScsiCommand.PersistentReserveIn(ReserveInAction.ReadKeys, AnswerBytes), deadline);
         if (keys.Sense.IsUnsupported) return "does not do SCSI-3 persistent reservations (PERSISTENT RESERVE IN is unknown to it). Use another LUN, or Mode=Classic.";
@@ -23,7 +26,7 @@ internal sealed class PersistentReservation(ScsiUnit unit, ReservationKey key, b
         Holder holder = Look(deadline);
         if (holder.Kind == Holding.Foreign)
             return $"is reserved by something else (key {new ReservationKey(holder.Key)}). Use a LUN of its own, or remove that reservation.";
-        return TryRegister(deadline) ? null : "refuses to register a reservation key (PERSISTENT RESERVE OUT). Use another LUN, or Mode=Classic.";
+        return !tries || TryRegister(deadline) ? null : "refuses to register a reservation key (PERSISTENT RESERVE OUT). Use another LUN, or Mode=Classic.";
     }
 
     public void Break(Deadline deadline) => throw new ScsiException($"{unit.Description} cannot be read though nobody may keep this node from it: check what else uses the LUN.");
@@ -62,9 +65,8 @@ internal sealed class PersistentReservation(ScsiUnit unit, ReservationKey key, b
 
     public int Fence(Func<int, uint, bool> isMember, Deadline deadline)
     {
-        if (RegisteredKeys.Parse(unit.Require(ScsiCommand.PersistentReserveIn(ReserveInAction.ReadKeys, AnswerBytes), deadline).Data) is not { } registered) return 0;
         int fenced = 0;
-        foreach (ulong value in registered.Keys.Distinct())
+        foreach (ulong value in Keys(deadline).Distinct())
         {
             var other = new ReservationKey(value);
             if (value == key.Value || !key.IsOfSameCluster(other) || isMember(other.Node, other.Life)) continue;
@@ -72,6 +74,14 @@ internal sealed class PersistentReservation(ScsiUnit unit, ReservationKey key, b
         }
         return fenced;
     }
+
+    public ImmutableArray<ulong> Keys(Deadline deadline)
+    {
+        ScsiReply reply = unit.Run(ScsiCommand.PersistentReserveIn(ReserveInAction.ReadKeys, AnswerBytes), deadline);
+        return RegisteredKeys.Parse(reply.Data)?.Keys ?? [];
+    }
+
+    public void Leave(Deadline deadline) => Out(ReserveOutAction.Register, 0, deadline);
 
     public void Clear(Deadline deadline)
     {

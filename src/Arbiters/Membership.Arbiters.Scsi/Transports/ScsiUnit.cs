@@ -1,7 +1,9 @@
 // A logical unit one can talk to: reconnects when needed, gives every command its deadline, and repeats what the unit
 // did not even begin (unit attention, busy). What is left is good, a reservation conflict, or an exception.
 using Membership.Arbiters.Scsi.Commands;
+using Membership.Arbiters.Scsi.Record;
 using Membership.Engine;
+using Membership.Engine.Arbitration;
 using Membership.Engine.Runtime;
 
 namespace Membership.Arbiters.Scsi.Transports;
@@ -33,6 +35,9 @@ internal sealed class ScsiUnit(IScsiTransport transport, TimeSpan commandTimeout
     private const int MaxRepeats = 8;
     private static readonly TimeSpan BusyPause = TimeSpan.FromMilliseconds(20);
     private UnitCapacity? _capacity;
+
+    /// <summary>The unit that the options name, as one node sees it.</summary>
+    public static ScsiUnit For(ScsiReservationOptions options, ArbiterIdentity identity) => new(TransportFor(options, identity), options.CommandTimeout);
 
     public string Description => transport.Description;
 
@@ -131,6 +136,22 @@ internal sealed class ScsiUnit(IScsiTransport transport, TimeSpan commandTimeout
     public void Dispose() => transport.Dispose();
 
     public ScsiException Refused(in ScsiCommand command, ScsiReply reply) => new($"{Description} refused {command.Name}: {reply}.");
+
+    private static IScsiTransport TransportFor(ScsiReservationOptions options, ArbiterIdentity identity)
+    {
+        if (options.Device is { } device) return OperatingSystem.IsWindows() ? new WindowsDiskTransport(device) : new LinuxBlockTransport(device);
+        // One nexus per node, whatever its life: a new life's login ends the old one's session, and LIO lets no second session of an initiator preempt the first.
+        byte[] hash = WitnessLayout.HashOf($"{identity.ClusterId}\n{identity.Node}{options.Visitor}");
+        string portal = options.Portal!;
+        if (!portal.Contains(':', StringComparison.Ordinal) || portal.EndsWith(']')) portal += ":3260";
+        return new LibIscsiTransport(new IscsiAddress(
+            portal, options.Target!, options.Lun,
+            options.InitiatorName ?? $"iqn.2026-11.org.regroup:{Clean(identity.ClusterId)}.{identity.Node}",
+            ((uint)(hash[0] << 16 | hash[1] << 8 | hash[2]), (ushort)(hash[3] << 8 | hash[4])),
+            options.ChapUser, options.ChapPassword, options.MutualChapUser, options.MutualChapPassword));
+    }
+
+    private static string Clean(string name) => new([.. name.Select(static letter => char.IsAsciiLetterOrDigit(letter) ? char.ToLowerInvariant(letter) : '-').Take(100)]);
 
     private TimeSpan Within(Deadline deadline)
     {
