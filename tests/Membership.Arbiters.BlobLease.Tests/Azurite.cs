@@ -33,6 +33,9 @@ public sealed class Azurite : NetworkBackend
     /// <summary>The lease, the challenger's pause between two looks, and its requests.</summary>
     public override TimeSpan TakeoverBound => OwnershipPeriod + TimeSpan.FromSeconds(1);
 
+    /// <summary>Nothing is waited for.</summary>
+    public override TimeSpan DisposalLimit => TimeSpan.Zero;
+
     public override TimeSpan ContentionTime => TimeSpan.FromSeconds(45);
 
     public override byte[] ErrorAnswer => Encoding.ASCII.GetBytes(

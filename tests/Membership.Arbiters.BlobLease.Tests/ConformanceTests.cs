@@ -27,3 +27,9 @@ public sealed class BlobLeaseNetworkFaultTests : NetworkFaultConformance<Azurite
 
 [Trait("Category", "Arbiters")]
 public sealed class BlobLeaseLateEffectTests : LateEffectConformance<Azurite>;
+
+[Trait("Category", "Arbiters")]
+public sealed class BlobLeaseDisposalTests : DisposalConformance<Azurite>;
+
+[Trait("Category", "Arbiters")]
+public sealed class BlobLeaseHungDisposalTests : NetworkDisposalConformance<Azurite>;

@@ -8,6 +8,8 @@ internal sealed class DefectiveArbiter(string defect, WitnessFileOptions options
 {
     private static readonly TimeSpan Answer = TimeSpan.FromSeconds(2.5);
 
+    private bool _disposed;
+    private ArbiterIdentity? _owner;
     private WitnessFileArbiter _inner = new(options);
 
     public string Description => _inner.Description;
@@ -27,7 +29,10 @@ internal sealed class DefectiveArbiter(string defect, WitnessFileOptions options
             _inner = new WitnessFileArbiter(options);
         }
         if (defect == "ignores-its-token") await Task.Delay(TimeSpan.FromSeconds(6), CancellationToken.None);
-        return await AnsweredAsync(identity, await _inner.ArbitrateAsync(identity, cancellationToken));
+        WitnessResult answer = await AnsweredAsync(identity, await _inner.ArbitrateAsync(identity, cancellationToken));
+        ObjectDisposedException.ThrowIf(_disposed && defect == "throws-when-disposed", this);
+        _owner = identity;
+        return answer;
     }
 
     public async ValueTask<WitnessResult> RenewAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
@@ -42,7 +47,17 @@ internal sealed class DefectiveArbiter(string defect, WitnessFileOptions options
     public ValueTask ReleaseAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
         => defect == "never-releases" ? default : _inner.ReleaseAsync(identity, cancellationToken);
 
-    public ValueTask DisposeAsync() => _inner.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        _disposed = true;
+        if (defect == "lets-go-when-disposed" && _owner is { } owner)
+        {
+            _owner = null;
+            await _inner.ReleaseAsync(owner, CancellationToken.None);
+        }
+        if (defect == "hangs-when-disposed") await Task.Delay(TimeSpan.FromSeconds(30), CancellationToken.None);
+        await _inner.DisposeAsync();
+    }
 
     /// <summary>A backend that takes its time to answer node 1, and an arbiter that counts from the answer instead of from its question.</summary>
     private async Task<WitnessResult> AnsweredAsync(ArbiterIdentity identity, WitnessResult result)

@@ -34,14 +34,29 @@ public sealed class SuiteCanFailTests
     public Task An_arbiter_that_accepts_any_set_up_is_caught()
         => CaughtAsync<Uncritical>(static suite => suite.Answers.A_set_up_that_cannot_work_is_refused_at_the_start_with_the_value_and_what_to_do(), "it was accepted");
 
-    private static async Task CaughtAsync<TBackend>(Func<(Answers<TBackend> Answers, Takeover<TBackend> Takeover), Task> testCase, string word)
+    [Fact]
+    public Task An_arbiter_that_gives_the_witness_up_when_it_is_disposed_of_while_its_node_still_believes_is_caught()
+        => CaughtAsync<LettingGo>(static suite => suite.Disposal.An_owner_that_is_disposed_of_is_left_alone_for_its_period_and_replaced_within_the_bound(), "before the time of the one");
+
+    [Fact]
+    public async Task An_arbiter_that_throws_or_hangs_when_it_is_disposed_of_is_caught()
+    {
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => PlayAsync<Throwing>(static suite => suite.Disposal.A_challenge_under_way_ends_as_an_answer_when_its_arbiter_is_disposed_of_and_holds_nothing()));
+        await Assert.ThrowsAsync<TimeoutException>(() => PlayAsync<Hanging>(static suite => suite.Disposal.A_challenge_under_way_ends_as_an_answer_when_its_arbiter_is_disposed_of_and_holds_nothing()));
+    }
+
+    private static async Task PlayAsync<TBackend>(Func<Suite<TBackend>, Task> testCase)
         where TBackend : ArbiterBackend, new()
     {
-        await using var answers = new Answers<TBackend>();
-        await using var takeover = new Takeover<TBackend>();
-        await answers.InitializeAsync();
-        await takeover.InitializeAsync();
-        XunitException caught = await Assert.ThrowsAnyAsync<XunitException>(() => testCase((answers, takeover)));
+        await using var suite = new Suite<TBackend>();
+        await suite.InitializeAsync();
+        await testCase(suite);
+    }
+
+    private static async Task CaughtAsync<TBackend>(Func<Suite<TBackend>, Task> testCase, string word)
+        where TBackend : ArbiterBackend, new()
+    {
+        XunitException caught = await Assert.ThrowsAnyAsync<XunitException>(() => PlayAsync(testCase));
         Assert.Contains(word, caught.Message, StringComparison.Ordinal);
     }
 
@@ -50,6 +65,48 @@ public sealed class SuiteCanFailTests
 
     private sealed class Takeover<TBackend> : TakeoverConformance<TBackend>
         where TBackend : ArbiterBackend, new();
+
+    private sealed class Disposal<TBackend> : DisposalConformance<TBackend>
+        where TBackend : ArbiterBackend, new();
+
+    private sealed class Suite<TBackend> : IAsyncDisposable
+        where TBackend : ArbiterBackend, new()
+    {
+        public Answers<TBackend> Answers { get; } = new();
+
+        public Takeover<TBackend> Takeover { get; } = new();
+
+        public Disposal<TBackend> Disposal { get; } = new();
+
+        public async Task InitializeAsync()
+        {
+            await Answers.InitializeAsync();
+            await Takeover.InitializeAsync();
+            await Disposal.InitializeAsync();
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await Answers.DisposeAsync();
+            await Takeover.DisposeAsync();
+            await Disposal.DisposeAsync();
+        }
+    }
+
+    private sealed class LettingGo : LongWitnessFiles
+    {
+        protected override string Defect => "lets-go-when-disposed";
+    }
+
+    private sealed class Throwing : LongWitnessFiles
+    {
+        protected override string Defect => "throws-when-disposed";
+    }
+
+    private sealed class Hanging : LongWitnessFiles
+    {
+        protected override string Defect => "hangs-when-disposed";
+    }
 
     private sealed class NoWait : WitnessFiles
     {

@@ -15,6 +15,9 @@ public sealed class WitnessFileRaceTests : RaceConformance<LongWitnessFiles>;
 [Trait("Category", "Arbiters")]
 public sealed class WitnessFileCrowdTests : CrowdConformance<ShortWitnessFiles>;
 
+[Trait("Category", "Arbiters")]
+public sealed class WitnessFileDisposalTests : DisposalConformance<LongWitnessFiles>;
+
 /// <summary>Short periods, so that a crowd has many owners in its time.</summary>
 public sealed class ShortWitnessFiles : WitnessFiles
 {
@@ -22,7 +25,7 @@ public sealed class ShortWitnessFiles : WitnessFiles
 }
 
 /// <summary>A period that a winner on a busy machine does not miss.</summary>
-public sealed class LongWitnessFiles : WitnessFiles
+public class LongWitnessFiles : WitnessFiles
 {
     public override TimeSpan OwnershipPeriod => TimeSpan.FromSeconds(4);
 }

@@ -15,6 +15,9 @@ public class WitnessFiles : ArbiterBackend
 
     public override TimeSpan TakeoverBound => OwnershipPeriod * 1.01;
 
+    /// <summary>A change.</summary>
+    public override TimeSpan DisposalLimit => TimeSpan.FromSeconds(5);
+
     protected virtual string Defect => "none";
 
     public static IQuorumArbiter Make(IReadOnlyList<string> arguments)

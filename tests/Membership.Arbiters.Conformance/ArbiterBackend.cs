@@ -29,6 +29,9 @@ public abstract class ArbiterBackend : IAsyncDisposable
     /// <summary>The least time after its last renewal that an owner must be left alone.</summary>
     public abstract TimeSpan OwnershipPeriod { get; }
 
+    /// <summary>How long disposing of an arbiter may take, whatever its backend does, and how long until the calls under way have ended: with <see cref="Arguments"/>.</summary>
+    public abstract TimeSpan DisposalLimit { get; }
+
     /// <summary>Rounds of the race of eight.</summary>
     public virtual int Rounds => 100;
 

@@ -39,3 +39,12 @@ public sealed class MountedRaceTests : RaceConformance<LocalDirectory>;
 
 [Trait("Category", "Arbiters")]
 public sealed class MountedCrowdTests : CrowdConformance<LocalDirectory>;
+
+[Trait("Category", "Arbiters")]
+public sealed class SmbDisposalTests : DisposalConformance<Samba>;
+
+[Trait("Category", "Arbiters")]
+public sealed class SmbHungDisposalTests : NetworkDisposalConformance<Samba>;
+
+[Trait("Category", "Arbiters")]
+public sealed class MountedDisposalTests : DisposalConformance<LocalDirectory>;

@@ -17,6 +17,9 @@ public sealed class LocalDirectory : ArbiterBackend
     /// <summary>A stopped owner still holds the lock, which is respected for a renewal interval.</summary>
     public override TimeSpan FrozenTakeoverBound => TakeoverBound + Shares.RenewInterval;
 
+    /// <summary>A change.</summary>
+    public override TimeSpan DisposalLimit => Shares.CallDeadline;
+
     public override IQuorumArbiter Create(IReadOnlyList<string> arguments) => Shares.Make(arguments);
 
     public override ValueTask StartAsync() => default;

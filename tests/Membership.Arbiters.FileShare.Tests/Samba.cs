@@ -28,6 +28,9 @@ public sealed class Samba : NetworkBackend
     /// <summary>The server keeps the lock of a stopped or cut-off owner; it is respected for a renewal interval.</summary>
     public override TimeSpan FrozenTakeoverBound => TakeoverBound + Shares.RenewInterval;
 
+    /// <summary>A change.</summary>
+    public override TimeSpan DisposalLimit => Shares.CallDeadline;
+
     public override TimeSpan ContentionTime => TimeSpan.FromSeconds(20);
 
     public override string[] PatientArguments => [.. Arguments, "patient"];

@@ -19,6 +19,9 @@ public class IscsiBackend : NetworkBackend
 
     public override TimeSpan TakeoverBound => OwnershipPeriod * 1.01 + TimeSpan.FromSeconds(1);
 
+    /// <summary>A command.</summary>
+    public override TimeSpan DisposalLimit => OwnershipPeriod / 2;
+
     public override string[] PatientArguments
     {
         get

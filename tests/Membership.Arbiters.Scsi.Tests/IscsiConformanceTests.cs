@@ -36,3 +36,12 @@ public sealed class ClassicIscsiTakeoverTests : TakeoverConformance<ClassicIscsi
 
 [Trait("Category", "Arbiters")]
 public sealed class ClassicIscsiCrowdTests : CrowdConformance<ClassicIscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class IscsiDisposalTests : DisposalConformance<IscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class IscsiHungDisposalTests : NetworkDisposalConformance<IscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class ClassicIscsiDisposalTests : DisposalConformance<ClassicIscsiBackend>;

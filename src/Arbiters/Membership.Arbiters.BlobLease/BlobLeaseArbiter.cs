@@ -25,6 +25,7 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
     private readonly WitnessBlob _blob;
     private readonly MonotonicClock _clock = MonotonicClock.System;
     private readonly Guid _claimant = Guid.NewGuid();
+    private readonly CancellationTokenSource _stopping = new();
     private Guid _lease = Guid.NewGuid();
     private bool _asked;
     private string? _met;
@@ -59,43 +60,43 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
     /// <returns>Null when the blob is usable, else what is wrong and what to do.</returns>
     public async ValueTask<string?> CheckAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
     {
-        WitnessResult result = await AnswerAsync(async () =>
+        WitnessResult result = await AnswerAsync(async token =>
         {
-            await _blob.CreateIfMissingAsync(identity.ClusterId, cancellationToken).ConfigureAwait(false);
-            await ReadAsync(identity, cancellationToken).ConfigureAwait(false);
-            await _blob.CheckMayWriteAsync(cancellationToken).ConfigureAwait(false);
+            await _blob.CreateIfMissingAsync(identity.ClusterId, token).ConfigureAwait(false);
+            await ReadAsync(identity, token).ConfigureAwait(false);
+            await _blob.CheckMayWriteAsync(token).ConfigureAwait(false);
             return new WitnessResult(WitnessOutcome.Success, TimeSpan.Zero, []);
-        }).ConfigureAwait(false);
+        }, cancellationToken).ConfigureAwait(false);
         return result.Outcome == WitnessOutcome.Success ? null : $"The {Description} cannot be used: {result.Detail}";
     }
 
     /// <inheritdoc/>
     public ValueTask<WitnessResult> ArbitrateAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
-        => AnswerAsync(() => ChallengeAsync(identity, cancellationToken));
+        => AnswerAsync(token => ChallengeAsync(identity, token), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<WitnessResult> RenewAsync(ArbiterIdentity identity, CancellationToken cancellationToken) => AnswerAsync(async () =>
+    public ValueTask<WitnessResult> RenewAsync(ArbiterIdentity identity, CancellationToken cancellationToken) => AnswerAsync(async token =>
     {
         MonotonicTime called = _clock.Now;
         if (called >= _ownedUntil) return RanOut();
-        await _blob.RenewAsync(_lease, cancellationToken).ConfigureAwait(false);
+        await _blob.RenewAsync(_lease, token).ConfigureAwait(false);
         MonotonicTime until = Until(called);
         if (_clock.Now >= until) return RanOut();
         _ownedUntil = until;
-        string? trouble = await ShowRenewalAsync(cancellationToken).ConfigureAwait(false);
+        string? trouble = await ShowRenewalAsync(token).ConfigureAwait(false);
         return Owned(called, [], trouble);
-    });
+    }, cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<WitnessResult> WriteSlotAsync(ArbiterIdentity identity, ImmutableArray<ClusterView> slot, CancellationToken cancellationToken) => AnswerAsync(async () =>
+    public ValueTask<WitnessResult> WriteSlotAsync(ArbiterIdentity identity, ImmutableArray<ClusterView> slot, CancellationToken cancellationToken) => AnswerAsync(async token =>
     {
         MonotonicTime called = _clock.Now;
         if (called >= _ownedUntil) return RanOut();
         // After an unknown outcome the record may hold that write or not: it is read again before it is changed.
-        WitnessRecord current = _record ?? await ReadAsync(identity, cancellationToken).ConfigureAwait(false);
-        await WriteAsync(current.WithSlot(identity.Node, slot), cancellationToken).ConfigureAwait(false);
+        WitnessRecord current = _record ?? await ReadAsync(identity, token).ConfigureAwait(false);
+        await WriteAsync(current.WithSlot(identity.Node, slot), token).ConfigureAwait(false);
         return _clock.Now < _ownedUntil ? Owned(called, [], null) : RanOut();
-    });
+    }, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask ReleaseAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
@@ -103,28 +104,29 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
         if (!_asked) return;
         Guid lease = _lease;
         GiveUp();
-        await AnswerAsync(async () =>
+        await AnswerAsync(async token =>
         {
-            await _blob.ReleaseAsync(lease, cancellationToken).ConfigureAwait(false);
+            await _blob.ReleaseAsync(lease, token).ConfigureAwait(false);
             return Lost("released");
-        }).ConfigureAwait(false);
+        }, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Deletes the blob, as after a contest beside the real one.</summary>
     /// <param name="cancellationToken">The deadline.</param>
     /// <returns>Null when it is gone, else why not.</returns>
-    internal async ValueTask<string?> RemoveBlobAsync(CancellationToken cancellationToken) => (await AnswerAsync(async () =>
+    internal async ValueTask<string?> RemoveBlobAsync(CancellationToken cancellationToken) => (await AnswerAsync(async token =>
     {
-        await _blob.DeleteAsync(cancellationToken).ConfigureAwait(false);
+        await _blob.DeleteAsync(token).ConfigureAwait(false);
         return new WitnessResult(WitnessOutcome.Success, TimeSpan.Zero, []);
-    }).ConfigureAwait(false)).Detail;
+    }, cancellationToken).ConfigureAwait(false)).Detail;
 
-    /// <summary>Closes the connections. Does not release the lease: what is owned runs out by itself.</summary>
+    /// <summary>Ends the calls under way and closes the connections. Does not release the lease: what is owned runs out by itself.</summary>
     /// <returns>Completed.</returns>
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
+        if (_stopping.IsCancellationRequested) return;
+        await _stopping.CancelAsync().ConfigureAwait(false);
         _blob.Dispose();
-        return default;
     }
 
     private static WitnessResult Lost(string detail) => new(WitnessOutcome.Lost, TimeSpan.Zero, [], detail);
@@ -278,11 +280,13 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
     }
 
     /// <summary>Every kind of trouble as an answer.</summary>
-    private async ValueTask<WitnessResult> AnswerAsync(Func<Task<WitnessResult>> work)
+    private async ValueTask<WitnessResult> AnswerAsync(Func<CancellationToken, Task<WitnessResult>> work, CancellationToken cancellationToken)
     {
+        ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
         try
         {
-            return await work().ConfigureAwait(false);
+            return await work(either.Token).ConfigureAwait(false);
         }
         catch (RequestFailedException refused) when (IsHeldByAnother(refused))
         {

@@ -50,6 +50,9 @@ public sealed class LioBackend : NetworkBackend
 
     public override TimeSpan TakeoverBound => OwnershipPeriod * 1.01 + TimeSpan.FromSeconds(2);
 
+    /// <summary>A command.</summary>
+    public override TimeSpan DisposalLimit => OwnershipPeriod / 2;
+
     public override int Rounds => 20;
 
     public override IQuorumArbiter Create(IReadOnlyList<string> arguments) => _shape.Create(arguments);
@@ -116,6 +119,10 @@ public sealed class LioCrowdTests : CrowdConformance<LioBackend>;
 [Trait("Run", "Full")]
 [Collection("guest")]
 public sealed class LioLateEffectTests : LateEffectConformance<LioBackend>;
+
+[Trait("Run", "Full")]
+[Collection("guest")]
+public sealed class LioDisposalTests : DisposalConformance<LioBackend>;
 
 // Not a server stopped and started: the guest's disks are in its memory, so that it comes back with a blank one, which is refused.
 [Trait("Run", "Full")]
