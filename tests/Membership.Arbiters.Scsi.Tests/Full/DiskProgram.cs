@@ -1,4 +1,4 @@
-// What runs inside the guest: "disks A B", two block devices that are two I_T nexuses of one LUN. Plays the contest through the
+// What runs inside the guest: "disks A B C", two block devices that are two I_T nexuses of one LUN, and one without reservations. Plays the contest through the
 // kernel (SG_IO) with persistent and with classic reservations; prints one line per step; the exit code says whether all held.
 using System.Collections.Immutable;
 using System.Diagnostics;
@@ -22,10 +22,11 @@ internal static class DiskProgram
 
     private static Deadline Soon => new(MonotonicClock.System.Now + TimeSpan.FromSeconds(30), None);
 
-    public static async Task<int> RunAsync(string first, string second)
+    public static async Task<int> RunAsync(string first, string second, string plain)
     {
         try
         {
+            await RefuseAsync(plain);
             await ContestAsync(first, second, ScsiReservationMode.Persistent);
             Commands(first, second);
             await ContestAsync(first, second, ScsiReservationMode.Classic);
@@ -40,6 +41,14 @@ internal static class DiskProgram
             Console.WriteLine($"DISKS-FAILED {failure}");
             return 1;
         }
+    }
+
+    /// <summary>A disk that cannot do it.</summary>
+    private static async Task RefuseAsync(string plain)
+    {
+        await using ScsiReservationArbiter arbiter = Arbiter(plain, ScsiReservationMode.Persistent);
+        string? verdict = await arbiter.CheckAsync(Identity(1), None);
+        Expect(verdict?.Contains("does not do SCSI-3 persistent reservations", StringComparison.Ordinal) == true && verdict.Contains(plain, StringComparison.Ordinal), $"a disk without reservations is refused: {verdict}");
     }
 
     /// <summary>Win, write, defend; then die, be replaced, and be shut out.</summary>

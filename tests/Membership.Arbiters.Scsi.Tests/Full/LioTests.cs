@@ -24,7 +24,7 @@ public sealed class LioGuest : IDisposable
         {
             s_guest ??= Guest.Boot("target.cpio", "target", 512);
             s_guest.HearAsync("GUEST-READY").GetAwaiter().GetResult();
-            return s_next < Luns ? (s_guest, s_next++) : throw new InvalidOperationException($"More than {Luns} tests want a LUN: eng/scsi-guest makes {Luns}.");
+            return s_next < Luns ? (s_guest, s_next++) : throw new InvalidOperationException($"More than {Luns} tests want a LUN: eng/guest makes {Luns}.");
         }
     }
 

@@ -1,14 +1,15 @@
-// A Linux guest under QEMU's own interpreter (no KVM needed), built by eng/scsi-guest. Its console is all that is heard of it;
-// its iSCSI port is forwarded to a free loopback port. Ended by its id.
+// A Linux guest under QEMU's own interpreter (no KVM needed), built by eng/guest. Its console is all that is heard of it; its iSCSI port is
+// forwarded to a free loopback port, and one that mounts a share may reach this machine's loopback. Ended by its id.
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
-namespace Membership.Arbiters.Scsi.Tests.Full;
+namespace Membership.Arbiters.Conformance;
 
-internal sealed partial class Guest : IDisposable
+/// <summary>One guest. Safe for calls from any thread.</summary>
+public sealed partial class Guest : IDisposable
 {
     private const int SignalStop = 19, SignalContinue = 18;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
@@ -36,10 +37,10 @@ internal sealed partial class Guest : IDisposable
         }
     }
 
-    /// <param name="image">target.cpio or disks.cpio.</param>
-    /// <param name="word">On the kernel's command line.</param>
+    /// <param name="image">target.cpio, disks.cpio or share.cpio.</param>
+    /// <param name="words">On the kernel's command line; the first says what it is for.</param>
     /// <param name="megabytes">Its memory.</param>
-    public static Guest Boot(string image, string word, int megabytes)
+    public static Guest Boot(string image, string words, int megabytes)
     {
         string directory = FindImages();
         using var probe = new TcpListener(IPAddress.Loopback, 0);
@@ -50,8 +51,10 @@ internal sealed partial class Guest : IDisposable
         foreach (string argument in new[]
         {
             "-M", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", megabytes.ToString(CultureInfo.InvariantCulture), "-nographic", "-nodefaults", "-serial", "stdio", "-no-reboot",
-            "-kernel", Path.Combine(directory, "vmlinuz"), "-initrd", Path.Combine(directory, image), "-append", "console=ttyS0 panic=-1 quiet " + word,
-            "-netdev", string.Create(CultureInfo.InvariantCulture, $"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:3260"), "-device", "virtio-net-pci,netdev=n,romfile=",
+            "-kernel", Path.Combine(directory, "vmlinuz"), "-initrd", Path.Combine(directory, image), "-append", "console=ttyS0 panic=-1 quiet " + words,
+            "-netdev", string.Create(CultureInfo.InvariantCulture, $"user,id=n,restrict={(image == "share.cpio" ? "off" : "on")},hostfwd=tcp:127.0.0.1:{port}-:3260"), "-device", "virtio-net-pci,netdev=n,romfile=",
+            // A disk without persistent reservations.
+            "-device", "virtio-scsi-pci", "-blockdev", "null-co,node-name=d,size=8388608,read-zeroes=on", "-device", "scsi-hd,drive=d",
         }) start.ArgumentList.Add(argument);
         return new Guest(Process.Start(start)!, port);
     }
@@ -85,10 +88,10 @@ internal sealed partial class Guest : IDisposable
     {
         for (DirectoryInfo? at = new(AppContext.BaseDirectory); at is not null; at = at.Parent)
         {
-            string images = Path.Combine(at.FullName, ".cache", "scsi-guest");
+            string images = Path.Combine(at.FullName, ".cache", "guest");
             if (File.Exists(Path.Combine(images, "vmlinuz"))) return images;
         }
-        throw new InvalidOperationException("There is no .cache/scsi-guest: run ./test --full, or eng/scsi-guest with this test's output directory.");
+        throw new InvalidOperationException("There is no .cache/guest: run ./test --full, or eng/guest with the output directories of the tests.");
     }
 
     private void Hear(string? line)
