@@ -10,7 +10,7 @@ namespace Membership.Cli.Tests;
 
 public sealed class DiskWitnessCheckTests : IDisposable
 {
-    private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(3);
     private readonly TgtServer _server = TgtServer.Start();
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

@@ -16,7 +16,7 @@ namespace Membership.Arbiters.BlobLease;
 /// Every attempt to own the blob has a lease id of its own, the same for all its requests: a request repeated is harmless, and one that
 /// takes effect late cannot touch what a later attempt won. Records are written under the lease and on condition of the version read.
 /// </remarks>
-public sealed class BlobLeaseArbiter : IQuorumArbiter
+public sealed class BlobLeaseArbiter : IQuorumArbiter, IMarkedRecord
 {
     /// <summary>The owner's count of a lease is cut by this, for clocks that run at different rates.</summary>
     private const double ClockMargin = 0.01;
@@ -54,6 +54,10 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
     /// <inheritdoc/>
     public TimeSpan TakeoverTime => _options.LeaseDuration;
 
+    long IMarkedRecord.Mark => Interlocked.Read(ref _highest);
+
+    void IMarkedRecord.Remember(long mark) => Interlocked.Exchange(ref _highest, Math.Max(mark, _highest));
+
     /// <summary>Makes container and blob if they are missing; tries reading and the right to write.</summary>
     /// <param name="identity">Who asks.</param>
     /// <param name="cancellationToken">The deadline.</param>
@@ -62,7 +66,7 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
     {
         WitnessResult result = await AnswerAsync(async token =>
         {
-            await _blob.CreateIfMissingAsync(identity.ClusterId, token).ConfigureAwait(false);
+            await CreateIfMissingAsync(identity, token).ConfigureAwait(false);
             await ReadAsync(identity, token).ConfigureAwait(false);
             await _blob.CheckMayWriteAsync(token).ConfigureAwait(false);
             return new WitnessResult(WitnessOutcome.Success, TimeSpan.Zero, []);
@@ -225,7 +229,7 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
         ETag from = _version;
         _record = null;
         _version = await _blob.CommitAsync(record, new BlobRequestConditions { LeaseId = _lease.ToString(), IfMatch = from }, cancellationToken).ConfigureAwait(false);
-        _highest = record.Generation;
+        Interlocked.Exchange(ref _highest, record.Generation);
         _record = record;
     }
 
@@ -251,9 +255,13 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
     private async Task MeetAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
     {
         if (_met == identity.ClusterId) return;
-        await _blob.CreateIfMissingAsync(identity.ClusterId, cancellationToken).ConfigureAwait(false);
+        await CreateIfMissingAsync(identity, cancellationToken).ConfigureAwait(false);
         await ReadAsync(identity, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Not in the place of one that this node has known, in this life or in an earlier one.</summary>
+    private Task CreateIfMissingAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
+        => _highest > 0 ? Task.CompletedTask : _blob.CreateIfMissingAsync(identity.ClusterId, cancellationToken);
 
     private async Task<WitnessRecord> ReadAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
     {
@@ -271,8 +279,8 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
             throw new RecordFormatException($"the blob {_blob.Address} belongs to cluster '{record.ClusterId}', and this node to '{identity.ClusterId}'. Give each cluster a blob of its own (option Blob).");
         // Generations only grow: this is not the blob that was there before, and its owner may not know yet.
         if (record.Generation < _highest)
-            throw new RecordFormatException($"the blob {_blob.Address} went back from generation {_highest} to {record.Generation}: it was made anew or restored. Bring the right one back, or, if its record is lost for good, restart the nodes.");
-        _highest = record.Generation;
+            throw new RecordFormatException($"the blob {_blob.Address} went back from generation {_highest} to {record.Generation}: it was made anew or restored. {IMarkedRecord.Advice}");
+        Interlocked.Exchange(ref _highest, record.Generation);
         _record = record;
         _version = version;
         _met = record.ClusterId;
@@ -308,7 +316,7 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter
     private string Explain(RequestFailedException refused) => refused.Status switch
     {
         401 or 403 => $"{_blob.Address} refused the credential ({refused.Status} {refused.ErrorCode}). Check the account key, the SAS (read, create and write on container '{_options.Container}', not expired, clock right) or the identity's role (Storage Blob Data Contributor).",
-        404 when _met is not null => $"{_blob.Address} is gone ({refused.ErrorCode}): it was deleted while nodes that know its record run. Restore it, or, if its record is lost for good, restart the nodes: the first one makes it anew.",
+        404 when _met is not null || _highest > 0 => $"{_blob.Address} is gone ({refused.ErrorCode}): it was deleted, and this node knows that it had a record. {IMarkedRecord.Advice}",
         404 => $"{_blob.Address} does not exist and could not be made ({refused.ErrorCode}). Check ServiceUri and Container, or make the container '{_options.Container}'.",
         412 => $"{_blob.Address} was changed by another request of this node meanwhile ({refused.ErrorCode}); it is read again before the next one.",
         0 => $"{_blob.Address} cannot be reached: {refused.Message} Check ServiceUri (or the connection string), the network and the firewall of the account.",

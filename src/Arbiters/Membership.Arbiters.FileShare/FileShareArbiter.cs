@@ -14,7 +14,7 @@ namespace Membership.Arbiters.FileShare;
 /// ownership is never read from a lock: it is the newest generation in the directory, renewed within its period by its owner's own clock.
 /// A share that hangs takes one thread of this object; calls still return by their deadlines.
 /// </remarks>
-public sealed class FileShareArbiter : IQuorumArbiter
+public sealed class FileShareArbiter : IQuorumArbiter, IMarkedRecord
 {
     private readonly ChainArbiter _arbiter;
 
@@ -43,6 +43,10 @@ public sealed class FileShareArbiter : IQuorumArbiter
 
     /// <summary>The period of an owner, and a renewal interval for a lock that its server still holds.</summary>
     public TimeSpan TakeoverTime => _arbiter.TakeoverTime + _arbiter.RenewInterval;
+
+    long IMarkedRecord.Mark => _arbiter.Mark;
+
+    void IMarkedRecord.Remember(long mark) => _arbiter.Remember(mark);
 
     /// <inheritdoc/>
     public ValueTask<string?> CheckAsync(ArbiterIdentity identity, CancellationToken cancellationToken) => _arbiter.CheckAsync(identity, cancellationToken);

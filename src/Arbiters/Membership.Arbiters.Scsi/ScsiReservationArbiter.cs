@@ -11,7 +11,7 @@ namespace Membership.Arbiters.Scsi;
 
 /// <summary>A quorum witness on a small shared LUN, held by a SCSI reservation and defended by a renewal counter in its first blocks.</summary>
 /// <remarks>Safe for calls from any thread, one at a time but for <see cref="DisposeAsync"/>. A node number is used by one process at a time.</remarks>
-public sealed class ScsiReservationArbiter : IQuorumArbiter
+public sealed class ScsiReservationArbiter : IQuorumArbiter, IMarkedRecord
 {
     /// <summary>SCSI commands that the longest renewal may need, reconnecting included.</summary>
     private const int CommandsPerCall = 12;
@@ -22,7 +22,9 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
     private readonly Lock _start = new();
     private Task _observer = Task.CompletedTask;
 
-    // Touched on the thread only.
+    private long _remembered;
+
+    // Touched on the thread only, but for its mark.
     private WitnessContest? _contest;
 
     /// <summary>Makes the arbiter; nothing is touched before the first call.</summary>
@@ -44,6 +46,10 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
 
     /// <inheritdoc/>
     public TimeSpan TakeoverTime => _options.OwnershipPeriod * (1 + SlotWatch.ClockMargin);
+
+    long IMarkedRecord.Mark => Math.Max(Interlocked.Read(ref _remembered), Volatile.Read(ref _contest)?.Mark ?? 0);
+
+    void IMarkedRecord.Remember(long mark) => Interlocked.Exchange(ref _remembered, mark);
 
     private TimeSpan CallLimit => _options.CommandTimeout * CommandsPerCall;
 
@@ -96,6 +102,7 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
         string? verdict = null;
         WitnessResult result = await RunAsync(identity, CallLimit * 2, (contest, deadline) =>
         {
+            Interlocked.Exchange(ref _remembered, 0);
             verdict = contest.Contest.Initialize(clearReservations, deadline);
             return Succeeded;
         }, cancellationToken).ConfigureAwait(false);
@@ -172,7 +179,7 @@ public sealed class ScsiReservationArbiter : IQuorumArbiter
         IReservation reservation = _options.Mode == ScsiReservationMode.Classic
             ? new ClassicReservation(unit)
             : new PersistentReservation(unit, ReservationKey.For(identity), _options.AbortPreempted);
-        _contest = new WitnessContest(unit, disk, reservation, identity, _options);
+        _contest = new WitnessContest(unit, disk, reservation, identity, _options, ((IMarkedRecord)this).Mark);
         return _engaged = new Engaged(_contest, unit, disk, reservation);
     }
 

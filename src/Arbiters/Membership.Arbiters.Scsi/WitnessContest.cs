@@ -11,12 +11,12 @@ using Membership.Engine.Runtime;
 
 namespace Membership.Arbiters.Scsi;
 
-internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservation reservation, ArbiterIdentity identity, ScsiReservationOptions options) : IDisposable
+internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservation reservation, ArbiterIdentity identity, ScsiReservationOptions options, long remembered) : IDisposable
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(100);
 
     private readonly Guid _claimant = Guid.NewGuid();
-    private readonly SlotWatch _watch = new();
+    private readonly SlotWatch _watch = new(remembered);
     private SlotHead _own = SlotHead.Blank(identity.Node);
     private long _attempted;
     private MonotonicTime _ownedUntil = MonotonicTime.MinValue;
@@ -26,6 +26,8 @@ internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservati
 
     /// <summary>For people: what a challenge is about, for when it ends without an answer. Read from any thread.</summary>
     public string Doing { get; private set; } = "";
+
+    public long Mark => _watch.Mark;
 
     public bool IsOwned => Now < _ownedUntil;
 

@@ -10,7 +10,7 @@ namespace Membership.Engine.Arbitration;
 internal readonly record struct ChainTiming(TimeSpan OwnershipPeriod, TimeSpan RenewInterval, TimeSpan CallDeadline);
 
 /// <summary>Challenges, renews, writes and releases over a chain; all its file calls are made by one thread of its own.</summary>
-internal sealed class ChainArbiter : IQuorumArbiter
+internal sealed class ChainArbiter : IQuorumArbiter, IMarkedRecord
 {
     /// <summary>An owner's period is cut and a challenger's stretched by this, for clocks that run at different rates.</summary>
     private const double ClockMargin = 0.01;
@@ -56,6 +56,10 @@ internal sealed class ChainArbiter : IQuorumArbiter
 
     /// <inheritdoc/>
     public TimeSpan TakeoverTime => _options.OwnershipPeriod * (1 + ClockMargin);
+
+    public long Mark => Interlocked.Read(ref _highest);
+
+    public void Remember(long mark) => Interlocked.Exchange(ref _highest, Math.Max(mark, Mark));
 
     /// <inheritdoc/>
     public async ValueTask<string?> CheckAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
@@ -231,7 +235,7 @@ internal sealed class ChainArbiter : IQuorumArbiter
         MonotonicTime until = before + claim.OwnershipPeriod * (1 - ClockMargin);
         MonotonicTime now = _clock.Now;
         _seen = claim;
-        _highest = claim.Generation;
+        Interlocked.Exchange(ref _highest, claim.Generation);
         _seenSince = now;
         if (now >= until)
         {
@@ -251,12 +255,12 @@ internal sealed class ChainArbiter : IQuorumArbiter
             long generation = chain.HighestGeneration();
             // Generations only grow: this is not the chain that was there before, and its owner may not know yet.
             if (generation < _highest)
-                throw new IOException($"The {Description} went back from generation {_highest} to {generation}: its content was removed or restored, or another place is there now (a mount that is gone). Bring the right one back, or, if its record is lost for good, restart the nodes.");
+                throw new IOException($"The {Description} went back from generation {_highest} to {generation}: its content was removed or restored, or another place is there now (a mount that is gone). {IMarkedRecord.Advice}");
             bool known = _seen is { } seen && seen.Generation == generation;
             if (known && !_seen!.IsUnfinished) return _seen;
             WitnessRecord? read = generation == 0 ? WitnessRecord.Blank(chain.ClusterId) : chain.Read(generation);
             if (read is null) continue;
-            _highest = generation;
+            Interlocked.Exchange(ref _highest, generation);
             _seen = read;
             // Its writer counts from before the generation was there at all, finished or not.
             if (!known) _seenSince = _clock.Now;

@@ -9,7 +9,7 @@ namespace Membership.Engine.Arbitration;
 /// Safe against crashes and against processes stopped (SIGSTOP) at any instruction and resumed later; a stopped process never blocks
 /// the others, because no lock is ever held. Not for network file systems: caches may hide a rival's claim.
 /// </remarks>
-public sealed class WitnessFileArbiter : IQuorumArbiter
+public sealed class WitnessFileArbiter : IQuorumArbiter, IMarkedRecord
 {
     private readonly ChainArbiter _arbiter;
 
@@ -42,6 +42,10 @@ public sealed class WitnessFileArbiter : IQuorumArbiter
 
     /// <inheritdoc/>
     public TimeSpan TakeoverTime => _arbiter.TakeoverTime;
+
+    long IMarkedRecord.Mark => _arbiter.Mark;
+
+    void IMarkedRecord.Remember(long mark) => _arbiter.Remember(mark);
 
     /// <inheritdoc/>
     public ValueTask<string?> CheckAsync(ArbiterIdentity identity, CancellationToken cancellationToken) => _arbiter.CheckAsync(identity, cancellationToken);

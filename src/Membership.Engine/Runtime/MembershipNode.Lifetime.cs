@@ -142,9 +142,10 @@ public sealed partial class MembershipNode
         ViewStore store = await Task.Run(() => ViewStore.Open(_options.StoreDirectory, _options.ClusterId, Self), cancellationToken).ConfigureAwait(false);
         NodeNetwork? network = null;
         NodeLoop? loop = null;
+        string? trouble = null;
         try
         {
-            if (_arbiter is not null) await CheckWitnessAsync(_arbiter, store, cancellationToken).ConfigureAwait(false);
+            if (_arbiter is not null) trouble = await CheckWitnessAsync(_arbiter, store, cancellationToken).ConfigureAwait(false);
             loop = new NodeLoop(string.Create(CultureInfo.InvariantCulture, $"membership {Self}"), _clock, Stepped, LoopFailed);
             network = new NodeNetwork(_options, Self, loop, _clock, _faults, _logger);
             await network.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -160,7 +161,7 @@ public sealed partial class MembershipNode
             _callbackHost, _clock.Provider, _logger, Self, InfoChanged, id => loop.Post((core, now) => core.CallbackCompleted(id, now)));
         var metrics = new NodeMetrics(this, _options);
         var trace = new RegroupTrace(_options.ClusterId, Self, _clock, metrics);
-        WitnessRunner? witness = _arbiter is null ? null : new WitnessRunner(_arbiter, _clock, _logger, Self, loop.Post, metrics.Arbitrated);
+        WitnessRunner? witness = _arbiter is null ? null : new WitnessRunner(_arbiter, new WitnessSeen(store.Directory), trouble, IdentityIn(store), _clock, _logger, Self, loop.Post, metrics.Arbitrated);
         var effects = new NodeEffects(this, _options.ClusterId, Self, loop, store, callbacks, witness, _lease, network, _journal, _history, _counters, metrics, trace, _logger);
         var core = new MembershipCore(ProtocolOptionsFor(), store.Loaded, effects, _clock.Now);
         _logger.Starting(Self, _options.ClusterId, store.Directory, _arbiter?.Description ?? "none");
@@ -169,11 +170,26 @@ public sealed partial class MembershipNode
         return new Parts(core, loop, store, network, callbacks, witness, metrics, trace);
     }
 
-    private async Task CheckWitnessAsync(IQuorumArbiter arbiter, ViewStore store, CancellationToken cancellationToken)
+    private ArbiterIdentity IdentityIn(ViewStore store) => new(_options.ClusterId, Self, store.Loaded.Incarnation);
+
+    /// <summary>
+    /// A node that never was a member does not start without its witness: most of all its settings are wrong. One that was starts all the same, for
+    /// the others may go on without the witness; it has no vote from it until it can be used.
+    /// </summary>
+    /// <returns>Null, or what is wrong with it.</returns>
+    private async Task<string?> CheckWitnessAsync(IQuorumArbiter arbiter, ViewStore store, CancellationToken cancellationToken)
     {
+        try
+        {
+            if (arbiter is IMarkedRecord record) record.Remember(new WitnessSeen(store.Directory).Read(arbiter.Description));
+        }
+        catch (Exception unreadable) when (unreadable is RecordFormatException or IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidOperationException($"Node {Self} cannot start: {unreadable.Message}", unreadable);
+        }
         using var limit = new CancellationTokenSource(WitnessCheckLimit, _clock.Provider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        var identity = new ArbiterIdentity(_options.ClusterId, Self, store.Loaded.Incarnation);
+        ArbiterIdentity identity = IdentityIn(store);
         string? trouble;
         try
         {
@@ -185,7 +201,11 @@ public sealed partial class MembershipNode
         }
         // An arbiter may report its caller's own cancellation as trouble.
         cancellationToken.ThrowIfCancellationRequested();
-        if (trouble is not null) throw new InvalidOperationException($"Node {Self} cannot start: {trouble}");
+        if (trouble is null) return null;
+        if (store.Loaded.IsEmpty) throw new InvalidOperationException($"Node {Self} cannot start: {trouble}");
+        _logger.StartsWithoutWitness(Self, trouble);
+        _journal.Add($"starts without its witness: {trouble}");
+        return trouble;
     }
 
     private ProtocolOptions ProtocolOptionsFor()

@@ -71,4 +71,10 @@ internal static partial class NodeLog
 
     [LoggerMessage(EventId = 22, Level = LogLevel.Warning, Message = "Node {Node}: ArbitrationTimeout is {Timeout} and {Witness} may take {Takeover} to change hands; each of two attempts gets half of the timeout: set it to {Least} or more")]
     public static partial void ArbitrationTooShort(this ILogger logger, NodeId node, TimeSpan timeout, string witness, TimeSpan takeover, TimeSpan least);
+
+    [LoggerMessage(EventId = 23, Level = LogLevel.Error, Message = "Node {Node} starts without its witness, and has no vote from it until it can be used: {Detail}")]
+    public static partial void StartsWithoutWitness(this ILogger logger, NodeId node, string detail);
+
+    [LoggerMessage(EventId = 24, Level = LogLevel.Warning, Message = "Node {Node}: how far the witness' record has come could not be written to witness.seen")]
+    public static partial void WitnessMarkNotKept(this ILogger logger, NodeId node, Exception failure);
 }

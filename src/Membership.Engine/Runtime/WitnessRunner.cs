@@ -4,6 +4,7 @@ using System.Collections.Immutable;
 using System.Threading.Channels;
 using Membership.Engine.Arbitration;
 using Membership.Engine.Protocol;
+using Membership.Engine.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace Membership.Engine.Runtime;
@@ -13,7 +14,14 @@ internal sealed class WitnessRunner : IAsyncDisposable
     /// <summary>How much longer than its deadline an arbiter may take to come back before it is given up on.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>How often a witness that could not be used at the start is looked at again.</summary>
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(2);
+
+    /// <summary>How often what was seen of the record is written down while nothing happens but renewals.</summary>
+    private static readonly TimeSpan SaveInterval = TimeSpan.FromSeconds(30);
+
     private readonly IQuorumArbiter _arbiter;
+    private readonly WitnessSeen _seen;
     private readonly MonotonicClock _clock;
     private readonly ILogger _logger;
     private readonly NodeId _self;
@@ -28,10 +36,29 @@ internal sealed class WitnessRunner : IAsyncDisposable
     private ArbiterIdentity _identity;
     private MonotonicTime _ownedUntil = MonotonicTime.MinValue;
 
-    public WitnessRunner(IQuorumArbiter arbiter, MonotonicClock clock, ILogger logger, NodeId self, Func<LoopInput, bool> post, Action<ArbitrationOutcome, TimeSpan> arbitrated)
+    private long _saved;
+    private MonotonicTime _savedAt = MonotonicTime.MinValue;
+    private Task _saving = Task.CompletedTask;
+    private bool _unusable;
+
+    /// <param name="arbiter">The arbiter.</param>
+    /// <param name="seen">Where the mark of its record is kept.</param>
+    /// <param name="trouble">Why it could not be used when the node started; null when it could.</param>
+    /// <param name="identity">As whom it is looked at until then.</param>
+    /// <param name="clock">The node's clock.</param>
+    /// <param name="logger">The node's log.</param>
+    /// <param name="self">The node.</param>
+    /// <param name="post">To the node's loop.</param>
+    /// <param name="arbitrated">Told of every challenge.</param>
+    public WitnessRunner(
+        IQuorumArbiter arbiter, WitnessSeen seen, string? trouble, ArbiterIdentity identity, MonotonicClock clock, ILogger logger, NodeId self, Func<LoopInput, bool> post, Action<ArbitrationOutcome, TimeSpan> arbitrated)
     {
         _arbitrated = arbitrated;
         _arbiter = arbiter;
+        _seen = seen;
+        _trouble = trouble;
+        _unusable = trouble is not null;
+        _identity = identity;
         _clock = clock;
         _logger = logger;
         _self = self;
@@ -93,6 +120,7 @@ internal sealed class WitnessRunner : IAsyncDisposable
         _commands.Writer.TryComplete();
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
+        await SaveAsync().ConfigureAwait(false);
         _stopping.Dispose();
     }
 
@@ -110,7 +138,7 @@ internal sealed class WitnessRunner : IAsyncDisposable
             if (_ownedUntil <= now)
             {
                 if (_ownedUntil != MonotonicTime.MinValue) ReportLost("could not be renewed in time");
-                await WaitForCommandAsync(Timeout.InfiniteTimeSpan).ConfigureAwait(false);
+                if (!await WaitForCommandAsync(_unusable ? LookAgain : SaveInterval).ConfigureAwait(false) && !_stopping.IsCancellationRequested) await LookAsync().ConfigureAwait(false);
             }
             else if (!await WaitForCommandAsync(NextRenewal(now)).ConfigureAwait(false) && !_stopping.IsCancellationRequested)
             {
@@ -124,6 +152,43 @@ internal sealed class WitnessRunner : IAsyncDisposable
     {
         TimeSpan left = _ownedUntil - now;
         return _renewalFailed ? Min(_arbiter.RenewInterval / 4, left) : Min(_arbiter.RenewInterval, left / 2);
+    }
+
+    /// <summary>Nothing is owned and nothing is asked for: is a witness that could not be used well again, and what has it seen meanwhile.</summary>
+    private async Task LookAsync()
+    {
+        if (!_unusable)
+        {
+            await SaveAsync().ConfigureAwait(false);
+            return;
+        }
+        ArbiterIdentity identity = _identity;
+        await CallAsync("be used", async token =>
+        {
+            string? trouble = await _arbiter.CheckAsync(identity, token).ConfigureAwait(false);
+            return new WitnessResult(trouble is null ? WitnessOutcome.Lost : WitnessOutcome.Unknown, TimeSpan.Zero, [], trouble);
+        }, LookAgain * 5).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes down how far the record was seen to have come. A disk that is slow is not waited for.</summary>
+    private async Task SaveAsync()
+    {
+        if (_saving.IsCompleted && _arbiter is IMarkedRecord { Mark: var mark } && mark > _saved)
+        {
+            (_saved, _savedAt) = (mark, _clock.Now);
+            _saving = Task.Run(() =>
+            {
+                try
+                {
+                    _seen.Write(_arbiter.Description, mark);
+                }
+                catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+                {
+                    _logger.WitnessMarkNotKept(_self, failure);
+                }
+            });
+        }
+        await Task.WhenAny(_saving, Task.Delay(Grace)).ConfigureAwait(false);
     }
 
     private bool _renewalFailed;
@@ -185,6 +250,11 @@ internal sealed class WitnessRunner : IAsyncDisposable
             _stuck = called.ContinueWith(static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             using CancellationTokenRegistration patience = limit.Token.Register(static late => ((CancellationTokenSource)late!).CancelAfter(Grace), givenUp);
             WitnessResult result = await called.WaitAsync(givenUp.Token).ConfigureAwait(false);
+            if (result.Outcome != WitnessOutcome.Unknown)
+            {
+                _unusable = false;
+                if (what != "renew" || _clock.Now - _savedAt > SaveInterval) await SaveAsync().ConfigureAwait(false);
+            }
             _trouble = result.Outcome == WitnessOutcome.Unknown ? result.Detail ?? $"{_arbiter.Description} could not say whether it did {what}" : null;
             return Note(result, result.Outcome == WitnessOutcome.Success ? before + result.OwnedFor : MonotonicTime.MinValue);
         }
