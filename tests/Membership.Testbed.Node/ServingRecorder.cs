@@ -30,6 +30,9 @@ internal sealed class ServingRecorder(IClusterMembership membership, IConfigurat
 
     public void Dispose()
     {
+        // A host that fails to start stops nobody.
+        _stop.Set();
+        _thread?.Join();
         _claims.Dispose();
         _stop.Dispose();
     }

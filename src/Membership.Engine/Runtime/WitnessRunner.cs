@@ -14,7 +14,7 @@ internal sealed class WitnessRunner : IAsyncDisposable
     /// <summary>How much longer than its deadline an arbiter may take to come back before it is given up on.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>How often a witness that could not be used at the start is looked at again.</summary>
+    /// <summary>How often a witness in trouble is looked at again while nothing is owned and nothing is asked of it.</summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(2);
 
     /// <summary>How often what was seen of the record is written down while nothing happens but renewals.</summary>
@@ -39,7 +39,6 @@ internal sealed class WitnessRunner : IAsyncDisposable
     private long _saved;
     private MonotonicTime _savedAt = MonotonicTime.MinValue;
     private Task _saving = Task.CompletedTask;
-    private bool _unusable;
 
     /// <param name="arbiter">The arbiter.</param>
     /// <param name="seen">Where the mark of its record is kept.</param>
@@ -57,7 +56,6 @@ internal sealed class WitnessRunner : IAsyncDisposable
         _arbiter = arbiter;
         _seen = seen;
         _trouble = trouble;
-        _unusable = trouble is not null;
         _identity = identity;
         _clock = clock;
         _logger = logger;
@@ -138,7 +136,7 @@ internal sealed class WitnessRunner : IAsyncDisposable
             if (_ownedUntil <= now)
             {
                 if (_ownedUntil != MonotonicTime.MinValue) ReportLost("could not be renewed in time");
-                if (!await WaitForCommandAsync(_unusable ? LookAgain : SaveInterval).ConfigureAwait(false) && !_stopping.IsCancellationRequested) await LookAsync().ConfigureAwait(false);
+                if (!await WaitForCommandAsync(_trouble is not null ? LookAgain : SaveInterval).ConfigureAwait(false) && !_stopping.IsCancellationRequested) await LookAsync().ConfigureAwait(false);
             }
             else if (!await WaitForCommandAsync(NextRenewal(now)).ConfigureAwait(false) && !_stopping.IsCancellationRequested)
             {
@@ -154,10 +152,10 @@ internal sealed class WitnessRunner : IAsyncDisposable
         return _renewalFailed ? Min(_arbiter.RenewInterval / 4, left) : Min(_arbiter.RenewInterval, left / 2);
     }
 
-    /// <summary>Nothing is owned and nothing is asked for: is a witness that could not be used well again, and what has it seen meanwhile.</summary>
+    /// <summary>Nothing is owned and nothing is asked for: is a witness in trouble well again, and what has it seen meanwhile.</summary>
     private async Task LookAsync()
     {
-        if (!_unusable)
+        if (_trouble is null)
         {
             await SaveAsync().ConfigureAwait(false);
             return;
@@ -167,7 +165,7 @@ internal sealed class WitnessRunner : IAsyncDisposable
         {
             string? trouble = await _arbiter.CheckAsync(identity, token).ConfigureAwait(false);
             return new WitnessResult(trouble is null ? WitnessOutcome.Lost : WitnessOutcome.Unknown, TimeSpan.Zero, [], trouble);
-        }, LookAgain * 5).ConfigureAwait(false);
+        }, _arbiter.RenewInterval > LookAgain ? _arbiter.RenewInterval : LookAgain).ConfigureAwait(false);
     }
 
     /// <summary>Writes down how far the record was seen to have come. A disk that is slow is not waited for.</summary>
@@ -252,7 +250,6 @@ internal sealed class WitnessRunner : IAsyncDisposable
             WitnessResult result = await called.WaitAsync(givenUp.Token).ConfigureAwait(false);
             if (result.Outcome != WitnessOutcome.Unknown)
             {
-                _unusable = false;
                 if (what != "renew" || _clock.Now - _savedAt > SaveInterval) await SaveAsync().ConfigureAwait(false);
             }
             _trouble = result.Outcome == WitnessOutcome.Unknown ? result.Detail ?? $"{_arbiter.Description} could not say whether it did {what}" : null;
