@@ -41,6 +41,7 @@ internal static class CommandTree
         root.Subcommands.Add(Orders("leave", "The node leaves the cluster; its process goes on", ControlVerb.Leave));
         root.Subcommands.Add(Orders("switchover", "The master, asked for it, hands its role to the vice-master", ControlVerb.SwitchOver));
         root.Subcommands.Add(Orders("force-regroup", "Runs a regroup now", ControlVerb.ForceRegroup));
+        root.Subcommands.Add(FormByForce());
         root.Subcommands.Add(Diagnose());
         root.Subcommands.Add(KeyCommands.Build(Target, Json));
         root.Subcommands.Add(WitnessCommands.Build(Settings, Section, Json));
@@ -127,6 +128,18 @@ internal static class CommandTree
             Print(result, await Target(result).AskAsync(request(new NodeId(result.GetValue(node)), withNot && result.GetValue(not)) with { Timeout = Timeout(result) }, token)));
         command.Arguments.Add(node);
         if (withNot) command.Options.Add(not);
+        return command;
+    }
+
+    private static Command FormByForce()
+    {
+        var reason = new Option<string>("--reason") { Description = "Who orders it and why; it goes to the log", Required = true };
+        var yes = new Option<bool>("--yes") { Description = "Yes, the others are lost, and what they may have decided is void" };
+        Command command = Does("form-by-force", "The operator's override: a node that finds no quorum forms a cluster all the same", async (result, token) => result.GetValue(yes)
+            ? Print(result, await Target(result).AskAsync(new ControlRequest { Verb = ControlVerb.FormByForce, Text = result.GetValue(reason), Timeout = Timeout(result) }, token))
+            : throw new CommandException(ExitCode.Usage, "If the other nodes are not really lost, there will be two clusters: look at each of them, keep them from starting, and say --yes."));
+        command.Options.Add(reason);
+        command.Options.Add(yes);
         return command;
     }
 

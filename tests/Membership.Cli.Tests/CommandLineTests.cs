@@ -3,8 +3,12 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Failover.Demo;
+using Membership.Engine;
+using Membership.Provider;
 using Membership.Provider.Control;
 using Membership.Provider.Tests;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Xunit;
 
 namespace Membership.Cli.Tests;
@@ -30,6 +34,8 @@ public sealed class CommandLineTests
         { ["validate"], "--settings" },
         { ["validate", "--set", "nonsense"], "nonsense" },
         { ["witness", "check", "--set", "FileShareWitness:Path=/mnt/w", "--set", "FileShareWitness:UserNam=x"], "UserNam" },
+        { ["form-by-force", "--socket", "/x"], "--reason" },
+        { ["form-by-force", "--reason", "a test", "--socket", "/x"], "--yes" },
         { ["keys", "rotate", "--stage", "acept", "--socket", "/x"], "acept" },
     };
 
@@ -84,6 +90,38 @@ public sealed class CommandLineTests
         Assert.Equal(3, (await JsonAsync(3, ["status", "--store", "/nowhere"])).GetProperty("exitCode").GetInt32());
         Assert.Equal(3, (await JsonAsync(3, ["watch", "--store", "/nowhere"])).GetProperty("exitCode").GetInt32());
         Assert.True((await JsonAsync(0, ["witness", "init", "--set", "FileShareWitness:Path=/mnt/w"])).GetProperty("good").GetBoolean());
+    }
+
+    [Fact]
+    public async Task A_node_whose_others_are_lost_forms_a_cluster_by_order_and_its_masters_work_runs_again()
+    {
+        await using var hosts = new TestHosts(3);
+        await hosts.StartAsync(static options => options.LeaveTimeout = TimeSpan.Zero);
+        await Task.WhenAll(Enumerable.Range(1, 3).Select(node => hosts[node].StopAsync(TestHosts.Deadline)));
+        var works = new TaskCompletionSource<Epoch>();
+        IHost alone = hosts.Build(1, null, builder =>
+        {
+            builder.Services.AddSingleton(works);
+            builder.AddMasterService<Work>();
+        });
+        await alone.StartAsync(TestHosts.Deadline);
+        Assert.Equal(1, (await Regroupctl.RunAsync(["status", "--store", hosts.Store(1)])).Code);
+        JsonElement formed = await JsonAsync(0, ["form-by-force", "--reason", "a test has lost the others", "--yes", "--store", hosts.Store(1)]);
+        Assert.Equal("Ok", formed.GetProperty("status").GetString());
+        Assert.Equal([new NodeId(1)], hosts.Membership(1).CurrentView!.Nodes);
+        // Above whatever the lost ones may have decided.
+        Assert.True((await works.Task.WaitAsync(TestHosts.Deadline)).Value > 1L << 32);
+        Assert.Equal("Already", (await JsonAsync(0, ["form-by-force", "--reason", "again", "--yes", "--store", hosts.Store(1)])).GetProperty("status").GetString());
+        Assert.Contains("a test has lost the others", (await Regroupctl.RunAsync(["journal", "--store", hosts.Store(1)])).Output, StringComparison.Ordinal);
+    }
+
+    private sealed class Work(TaskCompletionSource<Epoch> works) : MasterBackgroundService
+    {
+        protected override async Task ExecuteAsMasterAsync(MasterLease lease, CancellationToken stoppingToken)
+        {
+            works.TrySetResult(await lease.WaitUntilValidAsync(stoppingToken));
+            await Task.Delay(Timeout.Infinite, stoppingToken);
+        }
     }
 
     [Fact]

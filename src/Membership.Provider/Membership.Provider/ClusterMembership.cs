@@ -105,6 +105,26 @@ internal sealed class ClusterMembership : IClusterMembership, IAsyncDisposable
 
     public Task<MembershipStatus> ForceRegroupAsync(CancellationToken cancellationToken = default) => Node.ForceRegroupAsync(cancellationToken);
 
+    public async Task<MembershipStatus> FormByForceAsync(string reason, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        if (CurrentView is not null) return MembershipStatus.Already;
+        if (Halted.IsCompleted || MasterWork.IsLeaving) return MembershipStatus.Fault;
+        // What it has been trying in vain ends first.
+        await Node.LeaveAsync(CancellationToken.None).WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await Node.StartByForceAsync(reason, cancellationToken).ConfigureAwait(false);
+            await Node.WaitForViewAsync(cancellationToken).ConfigureAwait(false);
+            return MembershipStatus.Ok;
+        }
+        catch (InvalidOperationException)
+        {
+            // It halted or was refused, and the log says why; or somebody else has just ordered the same.
+            return CurrentView is null ? MembershipStatus.Fault : MembershipStatus.Already;
+        }
+    }
+
     public Task<TableUpdateResult> UpdateTableAsync(TableUpdate update, CancellationToken cancellationToken = default) => Node.UpdateTableAsync(update, cancellationToken);
 
     public Task<TableReadResult> ReadTableAsync(string table, CancellationToken cancellationToken = default) => Node.ReadTableAsync(table, cancellationToken);

@@ -140,6 +140,15 @@ public interface IClusterMembership
     /// <returns>Ok once it is under way.</returns>
     Task<MembershipStatus> ForceRegroupAsync(CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// The operator's override, at a node that is no member because too many of the others are lost for good: forms a cluster without a quorum over
+    /// what is on disk. Refused by nature while a node that can be reached has a valid lease. Whatever a lost majority decided without this node is void.
+    /// </summary>
+    /// <param name="reason">Who orders it and why; it goes to the log and the journal. Not empty.</param>
+    /// <param name="cancellationToken">Stops waiting; the forming goes on.</param>
+    /// <returns>Ok when this node is a member; Already when it was one; Fault when it has halted, or the cluster that it met refuses it.</returns>
+    Task<MembershipStatus> FormByForceAsync(string reason, CancellationToken cancellationToken = default);
+
     /// <summary>All that people may look at, as of now: nodes, view, lease, who hears whom, regroups with their stages, witness, counters, notifications, journal.</summary>
     /// <param name="journalLines">How many of the newest lines of the journal come along, 0 or more; there are at most 1024.</param>
     /// <param name="cancellationToken">Stops waiting.</param>

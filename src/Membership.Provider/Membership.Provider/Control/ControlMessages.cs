@@ -16,7 +16,7 @@ public sealed record ControlRequest
     /// <summary>For qualify: whether it may hold a role. Default true.</summary>
     public bool Qualified { get; init; } = true;
 
-    /// <summary>For diag the line; for keys: <c>list</c>, <c>accept KEY</c>, <c>use KEY</c> or <c>drop ID</c>.</summary>
+    /// <summary>For diag the line; for form-by-force the reason; for keys: <c>list</c>, <c>accept KEY</c>, <c>use KEY</c> or <c>drop ID</c>.</summary>
     public string? Text { get; init; }
 
     /// <summary>How many lines of the journal are wanted, 0..1024; default 0, for journal 100.</summary>
@@ -85,5 +85,8 @@ public static class ControlVerb
     /// <summary>The keys that seal datagrams.</summary>
     public const string Keys = "keys";
 
-    internal static readonly string[] All = [Status, Nodes, View, Matrix, Journal, Eject, Leave, SwitchOver, Qualify, ForceRegroup, Diagnose, Keys];
+    /// <summary>Forms a cluster by order of the operator, with <see cref="ControlRequest.Text"/> as the reason; over the socket only.</summary>
+    public const string FormByForce = "form-by-force";
+
+    internal static readonly string[] All = [Status, Nodes, View, Matrix, Journal, Eject, Leave, SwitchOver, Qualify, ForceRegroup, FormByForce, Diagnose, Keys];
 }

@@ -15,7 +15,7 @@ internal static class ControlVerbs
     private const int LongestLine = 1024;
 
     /// <summary>Whether it changes anything, and so is written to the log with who asked.</summary>
-    public static bool Changes(ControlRequest request) => request.Verb is ControlVerb.Eject or ControlVerb.Leave or ControlVerb.SwitchOver or ControlVerb.Qualify or ControlVerb.ForceRegroup
+    public static bool Changes(ControlRequest request) => request.Verb is ControlVerb.Eject or ControlVerb.Leave or ControlVerb.SwitchOver or ControlVerb.Qualify or ControlVerb.ForceRegroup or ControlVerb.FormByForce
         || request.Verb == ControlVerb.Diagnose && request.Text?.TrimStart().StartsWith("fault", StringComparison.Ordinal) == true
         || request.Verb == ControlVerb.Keys && request.Text is not (null or "" or "list");
 
@@ -58,6 +58,9 @@ internal static class ControlVerbs
                 return Ended(await membership.ReleaseMastershipAsync(cancellationToken).ConfigureAwait(false), membership, "The mastership was handed over.");
             case ControlVerb.ForceRegroup:
                 return Ended(await membership.ForceRegroupAsync(cancellationToken).ConfigureAwait(false), membership, "A regroup has ended; the view has a new epoch.");
+            case ControlVerb.FormByForce:
+                if (string.IsNullOrWhiteSpace(request.Text) || request.Text.Length > LongestLine) return Fault($"text is the reason, who orders it and why: 1 to {LongestLine} characters.");
+                return Ended(await membership.FormByForceAsync(request.Text, cancellationToken).ConfigureAwait(false), membership, "This node has formed a cluster. What a majority without it decided is void.");
             case ControlVerb.Diagnose:
                 if (request.Text is { Length: > LongestLine }) return Fault($"The line has {request.Text.Length} characters: use at most {LongestLine}.");
                 return new ControlResponse { Text = await membership.Node.DiagnoseAsync(request.Text ?? "help", cancellationToken).ConfigureAwait(false) };
