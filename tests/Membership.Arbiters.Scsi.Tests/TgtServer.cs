@@ -5,8 +5,6 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using Membership.Engine;
-using Membership.Engine.Runtime;
 
 namespace Membership.Arbiters.Scsi.Tests;
 
@@ -105,10 +103,10 @@ internal sealed partial class TgtServer : IDisposable
 
     private static void Until(Func<bool> condition, string trouble)
     {
-        MonotonicTime end = MonotonicClock.System.Now + Patience;
+        long started = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            if (MonotonicClock.System.Now > end) throw new InvalidOperationException($"{trouble} (for {Patience}).");
+            if (Stopwatch.GetElapsedTime(started) > Patience) throw new InvalidOperationException($"{trouble} (for {Patience}).");
             Thread.Yield();
         }
     }

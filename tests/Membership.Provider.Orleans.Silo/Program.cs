@@ -65,7 +65,7 @@ static void ConfigureSilo(ISiloBuilder silo, SiloArguments arguments)
             node.StoreDirectory = arguments.Store;
             node.Preset = Enum.Parse<RegroupPreset>(arguments.Preset);
             if (arguments.CrashEvidence) node.CrashEvidence = Membership.Engine.Runtime.CrashEvidence.ConnectionRefused;
-            if (arguments.Witness.Length > 0) node.WitnessFile.Directory = arguments.Witness;
+            if (arguments.Arbiter is ["file", var directory]) node.WitnessFile.Directory = directory;
             for (int number = 1; number <= arguments.Membership.Length; number++)
                 node.Nodes.Add(new RegroupNodeOptions { Number = number, Endpoints = [$"127.0.0.1:{arguments.Membership[number - 1]}"] });
         },
@@ -73,7 +73,29 @@ static void ConfigureSilo(ISiloBuilder silo, SiloArguments arguments)
         {
             use.GuardGrainCalls = arguments.Guard;
             use.DirectoryEndpoint = $"127.0.0.1:{arguments.Directories[arguments.Node - 1]}";
-        });
+        },
+        membership => ConfigureArbiter(membership, arguments.Arbiter));
+}
+
+// Each with the times it has by default, as its documentation promises them.
+static void ConfigureArbiter(RegroupMembershipBuilder membership, string[] arbiter)
+{
+    switch (arbiter)
+    {
+        case [] or ["file", _]:
+            break;
+        case ["share", var path, var user, var password]:
+            membership.UseFileShareWitness(share => (share.Path, share.UserName, share.Password) = (path, user, password));
+            break;
+        case ["scsi", var portal, var target, var lun]:
+            membership.UseScsiReservation(unit => (unit.Portal, unit.Target, unit.Lun) = (portal, target, int.Parse(lun)));
+            break;
+        case ["blob", var service, var account, var key]:
+            membership.UseBlobLease(blob => (blob.ServiceUri, blob.AccountName, blob.AccountKey) = (new Uri(service), account, key));
+            break;
+        default:
+            throw new ArgumentException($"--arbiter={string.Join(',', arbiter)} is none: file, share, scsi or blob, with what it is reached by.");
+    }
 }
 
 static void ConfigureClient(IClientBuilder client, SiloArguments arguments)

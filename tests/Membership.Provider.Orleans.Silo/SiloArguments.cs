@@ -40,8 +40,8 @@ internal sealed class SiloArguments
     /// <summary>The framework's own detection tuned as hard as it goes.</summary>
     public bool Tuned => _values.ContainsKey("tuned");
 
-    /// <summary>A directory all nodes share, for the witness file; empty for none.</summary>
-    public string Witness => this["witness", ""];
+    /// <summary>The witness' kind and what it is reached by, e.g. <c>scsi,127.0.0.1:3260,iqn...,1</c>; empty for none.</summary>
+    public string[] Arbiter => this["arbiter", ""].Split(',', StringSplitOptions.RemoveEmptyEntries);
 
     public string Identity => string.Create(CultureInfo.InvariantCulture, $"{Node}.{Environment.ProcessId}");
 

@@ -20,8 +20,6 @@ internal sealed class LiveCluster(int size, params string[] options) : IAsyncDis
 
     public string Directories => Ports(3);
 
-    public string WitnessDirectory => Path.Combine(_directory, "witness");
-
     private string EffectFile => Path.Combine(_directory, "effects");
 
     /// <summary>All silos are started at the same instant.</summary>
@@ -53,6 +51,20 @@ internal sealed class LiveCluster(int size, params string[] options) : IAsyncDis
             if (answer.Split(' ')[2].StartsWith($"{node}.", StringComparison.Ordinal)) return key;
         }
         throw new InvalidOperationException($"no grain came to live on node {node}");
+    }
+
+    /// <summary>So many grains that live on other nodes than one.</summary>
+    public async Task<string[]> GrainsNotOnAsync(int node, int asker, int count)
+    {
+        var found = new List<string>();
+        for (int number = 0; found.Count < count && number < 200; number++)
+        {
+            string key = $"n{node}.{number}";
+            _silos[asker].Tell($"where {key}");
+            string answer = await _silos[asker].LineAsync($"where {key}", line => line.StartsWith($"where {key} ", StringComparison.Ordinal));
+            if (!answer.Split(' ')[2].StartsWith($"{node}.", StringComparison.Ordinal)) found.Add(key);
+        }
+        return [.. found];
     }
 
     /// <summary>A writing grain that lives on a node: keys are tried until one does, and its calls go on.</summary>
@@ -128,7 +140,7 @@ internal sealed class LiveCluster(int size, params string[] options) : IAsyncDis
 
     private SiloProcess Run(int node, IEnumerable<string> own)
     {
-        var process = new SiloProcess(node, [.. own, $"--membership={Ports(0)}", $"--silos={Ports(1)}", $"--gateways={Ports(2)}", $"--directories={Ports(3)}", $"--store={Path.Combine(_directory, $"node{node}")}", $"--effects={EffectFile}", .. options.Contains("--two") ? [$"--witness={WitnessDirectory}"] : Array.Empty<string>()]);
+        var process = new SiloProcess(node, [.. own, $"--membership={Ports(0)}", $"--silos={Ports(1)}", $"--gateways={Ports(2)}", $"--directories={Ports(3)}", $"--store={Path.Combine(_directory, $"node{node}")}", $"--effects={EffectFile}"]);
         _ever.Add(process);
         return process;
     }

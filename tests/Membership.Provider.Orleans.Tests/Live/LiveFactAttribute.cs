@@ -27,3 +27,10 @@ internal static class Live
         "the packages of Orleans cannot be restored here (eng/orleans), so there is no real silo";
 #endif
 }
+
+/// <summary>Three silos fill a small machine: no other test runs beside them, or it would be measured too.</summary>
+[CollectionDefinition(OneClusterAtATime, DisableParallelization = true)]
+public sealed class Silos
+{
+    public const string OneClusterAtATime = nameof(OneClusterAtATime);
+}

@@ -5,6 +5,7 @@ using Xunit;
 
 namespace Membership.Provider.Orleans.Tests.Live;
 
+[Collection(Silos.OneClusterAtATime)]
 public sealed class LiveSiloTests(ITestOutputHelper output)
 {
     [LiveTheory]
@@ -117,23 +118,6 @@ public sealed class LiveSiloTests(ITestOutputHelper output)
         Assert.NotEmpty(key);
     }
 
-    [LiveTheory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public async Task Of_two_silos_with_a_witness_either_serves_on_alone(int victim)
-    {
-        await using var cluster = new LiveCluster(2, "--preset=Lan", "--two");
-        await cluster.StartAsync();
-        string key = await cluster.GrainOnAsync(victim, 3 - victim);
-        cluster[3 - victim].Tell($"hammer {key} 20");
-
-        long killed = cluster[victim].Send(Signal.Kill);
-
-        Call first = await cluster.AnswerElsewhereAsync(3 - victim, key, victim, killed);
-        output.WriteLine($"answered {LiveCluster.Seconds(killed, first.Ended):0.00} s after kill -9 of silo {victim} of two");
-        await cluster.HearsAsync(3 - victim, victim, "Dead", killed);
-    }
-
     [LiveFact]
     public async Task A_client_goes_on_through_the_death_of_its_gateways_without_a_database()
     {
@@ -157,6 +141,33 @@ public sealed class LiveSiloTests(ITestOutputHelper output)
             string key = $"g{grain}";
             await client.LineAsync($"an answer of {key} after two gateways died", line => line.Split(' ') is ["call", var called, var started, _, "ok", ..] && called == key && long.Parse(started) > both);
         }
+    }
+
+    [LiveFact]
+    public async Task A_client_whose_gateway_is_frozen_goes_on_through_another_one()
+    {
+        await using var cluster = new LiveCluster(3, "--preset=Lan");
+        await cluster.StartAsync();
+        // Grains that live elsewhere: what the client loses is the way to them, not the grains.
+        string[] keys = await cluster.GrainsNotOnAsync(1, asker: 2, 20);
+        SiloProcess client = await cluster.ClientAsync();
+        foreach (string key in keys) client.Tell($"hammer {key} 100");
+        foreach (string key in keys) await client.LineAsync($"an answer of {key}", line => line.StartsWith($"call {key} ", StringComparison.Ordinal) && line.Contains(" ok ", StringComparison.Ordinal));
+
+        long frozen = cluster[1].Send(Signal.Stop);
+        await cluster.HearsAsync(2, 1, "Dead", frozen);
+        long heard = Stopwatch.GetTimestamp();
+        foreach (string key in keys)
+            await client.LineAsync($"an answer of {key} while its gateway is frozen", line => line.Split(' ') is ["call", var called, var started, _, "ok", ..] && called == key && long.Parse(started) > heard);
+
+        long again = Stopwatch.GetTimestamp();
+        double[] gaps = [.. keys.Select(key => Gap([.. client.Calls.Where(call => call.Key == key && call.Ok).Select(static call => call.Ended).Append(again).Order()])).Order()];
+        output.WriteLine($"heard after {LiveCluster.Seconds(frozen, heard):0.00} s, all {keys.Length} grains answered after {LiveCluster.Seconds(frozen, again):0.00} s; the longest times without an answer: {string.Join(", ", gaps.TakeLast(8).Select(static gap => $"{gap:0.00}"))} s");
+        Assert.InRange(gaps[^1], 0.5, 15);
+
+        cluster[1].Send(Signal.Continue);
+        Assert.InRange(await cluster[1].ExitAsync(), 100, 199);
+        Assert.DoesNotContain(client.Calls, call => call.Ok && call.Started > heard && call.Node == 1);
     }
 
     private static double Gap(long[] moments) => moments.Zip(moments.Skip(1), LiveCluster.Seconds).DefaultIfEmpty().Max();

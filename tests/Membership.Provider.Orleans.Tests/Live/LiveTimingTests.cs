@@ -4,6 +4,7 @@ using Xunit;
 
 namespace Membership.Provider.Orleans.Tests.Live;
 
+[Collection(Silos.OneClusterAtATime)]
 [Trait("Run", "Full")]
 public sealed class LiveTimingTests(ITestOutputHelper output)
 {
