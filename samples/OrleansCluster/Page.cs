@@ -1,4 +1,5 @@
 // The page and the few addresses behind it: live silos, how many grains each has, accounts and transfers.
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
@@ -9,6 +10,7 @@ namespace OrleansCluster;
 
 internal static class Page
 {
+    private static readonly TimeSpan RepeatLimit = TimeSpan.FromMinutes(1), RepeatPause = TimeSpan.FromMilliseconds(100);
     private static readonly string[] Accounts = ["alice", "bob", "carol", "dave", "erin", "frank"];
 
     public static void Map(WebApplication host)
@@ -18,7 +20,26 @@ internal static class Page
         host.MapGet("/where/{account}", async (string account, IGrainFactory grains) => (await Account(grains, account).WhereAsync()).ToString(CultureInfo.InvariantCulture));
         host.MapGet("/balance/{account}", async (string account, IGrainFactory grains) => (await Account(grains, account).BalanceAsync()).ToString(CultureInfo.InvariantCulture));
         host.MapPost("/fund/{account}/{amount:long}", async (string account, long amount, IGrainFactory grains) => Results.Ok(await Account(grains, account).ChangeAsync(Guid.NewGuid(), amount)));
-        host.MapPost("/transfer/{from}/{to}/{amount:long}", async (string from, string to, long amount, IGrainFactory grains) => Results.Ok(await Account(grains, from).TransferAsync(Guid.NewGuid(), to, amount)));
+        host.MapPost("/transfer/{from}/{to}/{amount:long:min(1)}", async (string from, string to, long amount, IGrainFactory grains) => from == to
+            ? Results.BadRequest($"from and to are both '{from}': name two accounts")
+            : Results.Ok(await TransferAsync(grains, from, to, amount)));
+    }
+
+    /// <summary>A call whose silo died may have taken effect or not: it is repeated with its number until one is answered.</summary>
+    private static async Task<bool> TransferAsync(IGrainFactory grains, string from, string to, long amount)
+    {
+        var number = Guid.NewGuid();
+        for (long started = Stopwatch.GetTimestamp(); ;)
+        {
+            try
+            {
+                return await Account(grains, from).TransferAsync(number, to, amount);
+            }
+            catch (Exception trouble) when (trouble is OrleansException or TimeoutException && Stopwatch.GetElapsedTime(started) < RepeatLimit)
+            {
+                await Task.Delay(RepeatPause);
+            }
+        }
     }
 
     private static IAccountGrain Account(IGrainFactory grains, string account) => grains.GetGrain<IAccountGrain>(account);

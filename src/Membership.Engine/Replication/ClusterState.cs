@@ -52,6 +52,8 @@ internal sealed record ClusterState(
     /// <summary>What is wrong with an update by itself; null when nothing is.</summary>
     public static string? Refuse(TableUpdate update)
     {
+        if (update.Table is null) return "the table's name is missing (null)";
+        if (NotText(update.Table) is { } noName) return $"the table name {noName}";
         if (Encoding.UTF8.GetByteCount(update.Table) is 0 or > 64) return $"the table name '{update.Table}' must have 1..64 bytes of UTF-8";
         if (update.Changes.IsDefault || (update.Changes.IsEmpty && !update.Clear)) return "an update without changes does nothing; give at least one";
         if (update.Changes.Length > TableLimits.MaxChanges) return $"{update.Changes.Length} changes are more than {TableLimits.MaxChanges} in one update; split it";
@@ -59,6 +61,8 @@ internal sealed record ClusterState(
         int size = 0;
         foreach (RowChange change in update.Changes)
         {
+            if (change?.Key is null) return "a change, or its row key, is missing (null)";
+            if (NotText(change.Key) is { } noKey) return $"the row key {noKey}";
             if (Encoding.UTF8.GetByteCount(change.Key) is 0 or > 256) return $"the row key '{change.Key}' must have 1..256 bytes of UTF-8";
             if (!keys.Add(change.Key)) return $"the row '{change.Key}' is changed twice in one update";
             if (change.Kind > RowChangeKind.Touch) return $"{change.Kind} is no kind of change";
@@ -66,6 +70,18 @@ internal sealed record ClusterState(
             size += SizeOf(change.Key, change.Value.Length);
         }
         return size > TableLimits.MaxUpdateBytes ? $"the update takes {size} bytes; at most {TableLimits.MaxUpdateBytes} fit: split it" : null;
+    }
+
+    /// <summary>Half of a surrogate pair is no UTF-8: it would arrive as another character, and two keys as one.</summary>
+    private static string? NotText(string text)
+    {
+        for (int at = 0; at < text.Length; at++)
+        {
+            if (!char.IsSurrogate(text[at])) continue;
+            if (at + 1 < text.Length && char.IsSurrogatePair(text[at], text[at + 1])) at++;
+            else return $"has half of a surrogate pair (U+{(int)text[at]:X4}) at {at}: use whole characters";
+        }
+        return null;
     }
 
     /// <summary>Bytes of an update on its way.</summary>

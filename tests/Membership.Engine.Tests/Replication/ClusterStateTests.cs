@@ -127,6 +127,17 @@ public sealed class ClusterStateTests
         => Assert.Contains(reason, ClusterState.Refuse(new TableUpdate(table, [new RowChange(RowChangeKind.Put, key, new byte[size])])), StringComparison.Ordinal);
 
     [Fact]
+    public void A_name_that_would_not_arrive_as_it_was_sent_is_refused()
+    {
+        string Refusal(string table, string key) => ClusterState.Refuse(new TableUpdate(table, [new RowChange(RowChangeKind.Put, key, Bytes("1"))])) ?? "";
+        Assert.Contains("table name has half of a surrogate pair (U+D800) at 1", Refusal("t\uD800", "k"), StringComparison.Ordinal);
+        Assert.Contains("row key has half of a surrogate pair (U+DC00) at 0", Refusal("t", "\uDC00\uD800"), StringComparison.Ordinal);
+        Assert.Contains("name is missing", Refusal(null!, "k"), StringComparison.Ordinal);
+        Assert.Contains("row key, is missing", Refusal("t", null!), StringComparison.Ordinal);
+        Assert.Equal("", Refusal("t\U0001F600", "\U0001F600"));
+    }
+
+    [Fact]
     public void A_row_changed_twice_and_nothing_changed_are_refused()
     {
         Assert.Contains("twice", ClusterState.Refuse(new TableUpdate("t", [Insert("a", "1"), Insert("a", "2")])), StringComparison.Ordinal);

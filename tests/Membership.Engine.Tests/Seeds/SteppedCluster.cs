@@ -9,7 +9,8 @@ namespace Membership.Engine.Tests.Seeds;
 
 internal sealed class SteppedCluster
 {
-    private static readonly TimeSpan Delay = TimeSpan.FromMicroseconds(200);
+    /// <summary>How long a message takes.</summary>
+    public static readonly TimeSpan Delay = TimeSpan.FromMicroseconds(200);
 
     private readonly PriorityQueue<Action, (long Ticks, long Order)> _events = new();
     private readonly Dictionary<int, StoredState> _disks = [];

@@ -16,6 +16,9 @@ internal sealed class LiveCluster(int size, params string[] options) : IAsyncDis
     private readonly Dictionary<int, SiloProcess> _silos = [];
     private readonly List<SiloProcess> _ever = [];
 
+    /// <summary>Where the processes run; null for the machine's own network.</summary>
+    public LoopbackNamespace? Network { get; init; }
+
     public SiloProcess this[int node] => _silos[node];
 
     public string Directories => Ports(3);
@@ -37,6 +40,8 @@ internal sealed class LiveCluster(int size, params string[] options) : IAsyncDis
         await client.LineAsync("ready", static line => line == "ready");
         return client;
     }
+
+    public int MembershipPort(int node) => _ports[node - 1];
 
     public int SiloPort(int node) => _ports[size + node - 1];
 
@@ -109,6 +114,14 @@ internal sealed class LiveCluster(int size, params string[] options) : IAsyncDis
             .Select(static words => new Effect(words[0], words[1], long.Parse(words[2], CultureInfo.InvariantCulture), long.Parse(words[3], CultureInfo.InvariantCulture), words[4]))
             .OrderBy(static effect => effect.Began)];
 
+    /// <summary>Waits for a tick of a grain's timer, on another node than one, after a moment.</summary>
+    public async Task TicksAsync(string key, int notFrom = 0, long after = 0)
+    {
+        for (long limit = Stopwatch.GetTimestamp() + 45 * Stopwatch.Frequency; Stopwatch.GetTimestamp() < limit; await Task.Delay(20, TestContext.Current.CancellationToken))
+            if (Effects().Any(effect => effect.Key == key && effect.What == "tick" && effect.Began > after && !effect.Writer.StartsWith($"{notFrom}.", StringComparison.Ordinal))) return;
+        Assert.Fail($"the timer of {key} does not tick");
+    }
+
     /// <summary>How often a writer wrote again after another had begun to.</summary>
     public static int Interleaved(IEnumerable<Effect> effects)
     {
@@ -140,7 +153,7 @@ internal sealed class LiveCluster(int size, params string[] options) : IAsyncDis
 
     private SiloProcess Run(int node, IEnumerable<string> own)
     {
-        var process = new SiloProcess(node, [.. own, $"--membership={Ports(0)}", $"--silos={Ports(1)}", $"--gateways={Ports(2)}", $"--directories={Ports(3)}", $"--store={Path.Combine(_directory, $"node{node}")}", $"--effects={EffectFile}"]);
+        var process = new SiloProcess(node, Network?.Enter ?? [], [.. own, $"--membership={Ports(0)}", $"--silos={Ports(1)}", $"--gateways={Ports(2)}", $"--directories={Ports(3)}", $"--store={Path.Combine(_directory, $"node{node}")}", $"--effects={EffectFile}"]);
         _ever.Add(process);
         return process;
     }

@@ -17,8 +17,7 @@ public sealed class LiveSiloTests(ITestOutputHelper output)
         await using var cluster = new LiveCluster(3, "--preset=Lan");
         await cluster.StartAsync();
         int asker = victim % 3 + 1;
-        string key = await cluster.GrainOnAsync(victim, asker);
-        cluster[asker].Tell($"hammer {key} 20");
+        string key = await cluster.WriterOnAsync(victim, asker);
 
         long killed = cluster[victim].Send(Signal.Kill);
 
@@ -26,6 +25,11 @@ public sealed class LiveSiloTests(ITestOutputHelper output)
         foreach (int survivor in Enumerable.Range(1, 3).Where(node => node != victim)) await cluster.HearsAsync(survivor, victim, "Dead", killed);
         output.WriteLine($"answered {LiveCluster.Seconds(killed, first.Ended):0.00} s after kill -9 of silo {victim}");
         Assert.InRange(LiveCluster.Seconds(killed, first.Ended), 0, 10);
+        // Its timer ticks on the survivor, and no two wrote at a time.
+        await cluster.TicksAsync(key, notFrom: victim);
+        Effect[] effects = cluster.Effects();
+        Assert.Equal(0, LiveCluster.Interleaved(effects));
+        AssertEpochsNeverGoBack(effects);
     }
 
     [LiveTheory]
@@ -50,8 +54,7 @@ public sealed class LiveSiloTests(ITestOutputHelper output)
         Assert.DoesNotContain(effects, effect => effect.Began > resumed && effect.Writer.StartsWith($"{victim}.", StringComparison.Ordinal));
         Assert.Contains(effects, effect => effect.Key == key && effect.What == "tick" && !effect.Writer.StartsWith($"{victim}.", StringComparison.Ordinal));
         Assert.InRange(code, 100, 199);
-        // Its epoch is the fencing token: it never goes back within a grain.
-        foreach (IGrouping<string, Effect> grain in effects.GroupBy(static effect => effect.Key)) Assert.Equal(grain.Select(static effect => effect.Epoch).Order(), grain.Select(static effect => effect.Epoch));
+        AssertEpochsNeverGoBack(effects);
     }
 
     [LiveFact]
@@ -61,6 +64,7 @@ public sealed class LiveSiloTests(ITestOutputHelper output)
         await cluster.StartAsync();
         SiloProcess client = await cluster.ClientAsync();
         client.Tell("hammer rolling 50");
+        foreach (int writer in Enumerable.Range(0, 6)) client.Tell($"write rolling{writer} 100");
         await client.LineAsync("an answer", static line => line.Contains(" ok ", StringComparison.Ordinal));
 
         for (int node = 1; node <= 3; node++)
@@ -74,9 +78,15 @@ public sealed class LiveSiloTests(ITestOutputHelper output)
             foreach (int other in Enumerable.Range(1, 3)) await cluster.HearsAsync(other, node, "Active", other == node ? 0 : again);
         }
         long end = Stopwatch.GetTimestamp();
-        await client.LineAsync("an answer after all restarts", line => line.Split(' ') is ["call", _, var started, _, "ok", ..] && long.Parse(started) > end);
+        await client.LineAsync("an answer after all restarts", line => line.Split(' ') is ["call", "rolling", var started, _, "ok", ..] && long.Parse(started) > end);
+        foreach (int writer in Enumerable.Range(0, 6)) await cluster.TicksAsync($"rolling{writer}", after: end);
 
-        Call[] calls = [.. client.Calls.OrderBy(static call => call.Started)];
+        // Grains with timers moved from silo to silo, and never was one at work on two of them.
+        Effect[] effects = cluster.Effects();
+        Assert.Equal(0, LiveCluster.Interleaved(effects));
+        Assert.All(Enumerable.Range(0, 6), writer => Assert.Contains(effects, effect => effect.Key == $"rolling{writer}" && effect.What == "tick" && effect.Began > end));
+
+        Call[] calls = [.. client.Calls.Where(static call => call.Key == "rolling").OrderBy(static call => call.Started)];
         double gap = Gap([.. calls.Where(static call => call.Ok).Select(static call => call.Ended).Order()]);
         output.WriteLine($"{calls.Length} calls, {calls.Count(static call => !call.Ok)} failed; the longest time without an answer {gap:0.00} s");
         Assert.InRange(gap, 0, 15);
@@ -168,6 +178,12 @@ public sealed class LiveSiloTests(ITestOutputHelper output)
         cluster[1].Send(Signal.Continue);
         Assert.InRange(await cluster[1].ExitAsync(), 100, 199);
         Assert.DoesNotContain(client.Calls, call => call.Ok && call.Started > heard && call.Node == 1);
+    }
+
+    /// <summary>The epoch is the fencing token.</summary>
+    private static void AssertEpochsNeverGoBack(Effect[] effects)
+    {
+        foreach (IGrouping<string, Effect> grain in effects.GroupBy(static effect => effect.Key)) Assert.Equal(grain.Select(static effect => effect.Epoch).Order(), grain.Select(static effect => effect.Epoch));
     }
 
     private static double Gap(long[] moments) => moments.Zip(moments.Skip(1), LiveCluster.Seconds).DefaultIfEmpty().Max();

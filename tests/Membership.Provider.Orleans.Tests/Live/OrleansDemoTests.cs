@@ -18,6 +18,43 @@ public sealed class OrleansDemoTests
         Assert.StartsWith("demo: ok", lines[^1], StringComparison.Ordinal);
     }
 
+    [LiveFact]
+    public async Task The_sample_shows_its_silos_grains_and_balances_on_a_page_and_refuses_a_transfer_that_is_none()
+    {
+        using Process process = Process.Start(new ProcessStartInfo(Program) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        try
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+            limit.CancelAfter(TimeSpan.FromMinutes(2));
+            string first = await process.StandardOutput.ReadLineAsync(limit.Token) ?? "nothing";
+            Assert.StartsWith("silo 1: http://", first, StringComparison.Ordinal);
+            using var client = new HttpClient { BaseAddress = new Uri(first["silo 1: ".Length..]) };
+
+            using HttpResponseMessage moved = await client.PostAsync(new Uri("transfer/bob/carol/100", UriKind.Relative), null, limit.Token);
+            using HttpResponseMessage toItself = await client.PostAsync(new Uri("transfer/bob/bob/100", UriKind.Relative), null, limit.Token);
+            using HttpResponseMessage negative = await client.PostAsync(new Uri("transfer/bob/carol/-100", UriKind.Relative), null, limit.Token);
+            string page = await client.GetStringAsync(new Uri("", UriKind.Relative), limit.Token);
+
+            Assert.Equal("true", await moved.Content.ReadAsStringAsync(limit.Token));
+            Assert.Equal(System.Net.HttpStatusCode.BadRequest, toItself.StatusCode);
+            Assert.False(negative.IsSuccessStatusCode);
+            Assert.Equal(3, page.Split("<td>Active<td>").Length - 1);
+            Assert.Contains("<td>alice<td>750<td>", page, StringComparison.Ordinal);
+            Assert.Contains("<td>bob<td>1150<td>", page, StringComparison.Ordinal);
+            Assert.Contains("<td>carol<td>1100<td>", page, StringComparison.Ordinal);
+            Assert.Contains("<th>all<th>3000", page, StringComparison.Ordinal);
+            // The grains counted on the silos: alice, bob, carol at least live on one each.
+            Assert.InRange(page.Split("<td>Active<td>").Skip(1).Sum(static cell => int.Parse(cell[..cell.IndexOf('<', StringComparison.Ordinal)], System.Globalization.CultureInfo.InvariantCulture)), 3, 6);
+            process.StandardInput.Close();
+            await process.WaitForExitAsync(limit.Token);
+            Assert.Equal(0, process.ExitCode);
+        }
+        finally
+        {
+            if (!process.HasExited) process.Kill(entireProcessTree: true);
+        }
+    }
+
 #if !ORLEANS_PACKAGES
     [Fact]
     public async Task Without_the_packages_the_demo_says_so_in_one_line_and_is_no_failure()
@@ -28,10 +65,11 @@ public sealed class OrleansDemoTests
     }
 #endif
 
+    private static string Program { get; } = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "OrleansCluster", Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "OrleansCluster"));
+
     private static async Task<(int Code, string[] Lines)> RunAsync()
     {
-        string program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "OrleansCluster", Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "OrleansCluster"));
-        using Process process = Process.Start(new ProcessStartInfo(program, ["demo"]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        using Process process = Process.Start(new ProcessStartInfo(Program, ["demo"]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(5));
         try

@@ -28,12 +28,13 @@ internal sealed partial class SiloProcess : IAsyncDisposable
     private readonly List<string> _errors = [];
     private readonly Task _reading;
 
-    public SiloProcess(int node, IEnumerable<string> arguments)
+    public SiloProcess(int node, IEnumerable<string> enter, IEnumerable<string> arguments)
     {
         Node = node;
         string name = "Membership.Provider.Orleans.Silo";
         string program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", name, Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), name));
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] command = [.. enter, program, .. arguments];
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOTNET_gcServer"] = "0";
         start.Environment["DOTNET_TieredPGO"] = "0";
         _process = Process.Start(start) ?? throw new InvalidOperationException($"{program} could not be started");
