@@ -55,6 +55,21 @@ public sealed class GrainCallGuardTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_grain_throws_after_the_place_was_lost_is_kept_back_too()
+    {
+        Call call = Call.Of<IIncomingGrainCallContext>("account");
+        call.Body = async () =>
+        {
+            await StopNodeAsync();
+            throw new InvalidOperationException("overdrawn");
+        };
+
+        SiloUnavailableException refused = await Assert.ThrowsAsync<SiloUnavailableException>(() => new IncomingGrainCallGuard(Gate).Invoke((IIncomingGrainCallContext)(object)call));
+
+        Assert.Contains("may have taken effect", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_the_grain_throws_comes_through_unchanged()
     {
         Call call = Call.Of<IIncomingGrainCallContext>("account");

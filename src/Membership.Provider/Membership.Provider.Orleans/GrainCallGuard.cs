@@ -24,7 +24,16 @@ internal sealed class IncomingGrainCallGuard(CallGate gate) : IIncomingGrainCall
         try
         {
             MembershipLease lease = await gate.EnterAsync(tick: context.InterfaceName?.EndsWith(TimerInterface, StringComparison.Ordinal) == true);
-            await context.Invoke();
+            try
+            {
+                await context.Invoke();
+            }
+            catch (Exception) when (!lease.IsValid)
+            {
+                // What a grain throws is an answer too ("overdrawn"), and may rest on what is no longer so.
+                await gate.LeaveAsync(lease);
+                throw;
+            }
             await gate.LeaveAsync(lease);
         }
         catch (CallRefusedException refusal)
