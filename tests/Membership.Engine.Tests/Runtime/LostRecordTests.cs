@@ -38,7 +38,7 @@ public sealed class LostRecordTests
     {
         await using var cluster = new LocalCluster(2, witness: true);
         await cluster.FormAsync();
-        // At rest it looks at the record twice a minute; before its first look it cannot know that there was one.
+        // What was seen of the record is kept twice a minute; a node that ends before has nothing to go by.
         await UntilAsync(cluster, () => Task.FromResult(File.Exists(Path.Combine(cluster.StoreOf(2), "witness.seen"))));
         await cluster.Nodes[1].DisposeAsync();
         // What node 1 does from here on only its disk and the record know.
