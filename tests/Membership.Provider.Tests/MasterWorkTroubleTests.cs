@@ -97,6 +97,7 @@ public sealed class MasterWorkTroubleTests
         await TestHosts.UntilAsync("the master works", () => work.Running == 1);
         Assert.Equal(MembershipStatus.Ok, await hosts.Membership(view.ViceMaster.Value).EjectAsync(view.Master, TestHosts.Deadline));
         await TestHosts.UntilAsync("the work here has ended, and it runs elsewhere", () => work is { Running: 1, Starts: 2 });
+        Assert.Equal(1, work.MostRunning);
         Assert.Empty(overruns);
     }
 

@@ -348,7 +348,8 @@ internal sealed partial class MembershipCore
 
     private DropReason OnPoisonAcknowledged(Peer peer, PoisonAcknowledgedMessage acknowledged)
     {
-        Release(peer, acknowledged.Target);
+        // A master's lease is waited for all the same: the work it was told to stop has the rest of it, as at any other loss.
+        if (_inForce?.Master != peer.Node) Release(peer, acknowledged.Target);
         if (acknowledged.SecondMaster && _inForce is { } view && view.Epoch >= acknowledged.Epoch && !view.Contains(peer.Node)) SeeSecondMaster();
         for (int i = _ejectRequests.Count - 1; i >= 0; i--)
         {
