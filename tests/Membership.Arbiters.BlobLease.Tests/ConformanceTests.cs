@@ -29,7 +29,16 @@ public sealed class BlobLeaseNetworkFaultTests : NetworkFaultConformance<Azurite
 public sealed class BlobLeaseLateEffectTests : LateEffectConformance<Azurite>;
 
 [Trait("Category", "Arbiters")]
+[Collection(Alone.Name)]
 public sealed class BlobLeaseDisposalTests : DisposalConformance<Azurite>;
 
 [Trait("Category", "Arbiters")]
+[Collection(Alone.Name)]
 public sealed class BlobLeaseHungDisposalTests : NetworkDisposalConformance<Azurite>;
+
+/// <summary>What judges times runs by itself, after the crowds that keep the machine busy.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class Alone
+{
+    public const string Name = "alone";
+}

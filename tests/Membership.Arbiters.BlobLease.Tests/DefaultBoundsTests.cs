@@ -6,6 +6,7 @@ using Xunit;
 
 namespace Membership.Arbiters.BlobLease.Tests;
 
+[Collection(Alone.Name)]
 public sealed class DefaultBoundsTests
 {
     [Fact]

@@ -41,10 +41,20 @@ public sealed class MountedRaceTests : RaceConformance<LocalDirectory>;
 public sealed class MountedCrowdTests : CrowdConformance<LocalDirectory>;
 
 [Trait("Category", "Arbiters")]
+[Collection(Alone.Name)]
 public sealed class SmbDisposalTests : DisposalConformance<Samba>;
 
 [Trait("Category", "Arbiters")]
+[Collection(Alone.Name)]
 public sealed class SmbHungDisposalTests : NetworkDisposalConformance<Samba>;
 
 [Trait("Category", "Arbiters")]
+[Collection(Alone.Name)]
 public sealed class MountedDisposalTests : DisposalConformance<LocalDirectory>;
+
+/// <summary>What judges times runs by itself, after the crowds that keep the machine busy.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class Alone
+{
+    public const string Name = "alone";
+}

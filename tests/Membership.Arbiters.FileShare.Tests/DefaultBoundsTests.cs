@@ -6,6 +6,7 @@ using Xunit;
 
 namespace Membership.Arbiters.FileShare.Tests;
 
+[Collection(Alone.Name)]
 public sealed class DefaultBoundsTests
 {
     [Fact]
@@ -25,6 +26,7 @@ public sealed class DefaultBoundsTests
             Assert.Null(await challenger.CheckAsync(self, CancellationToken.None));
             renewed = Stopwatch.GetTimestamp();
             WitnessResult held = await dead.RenewAsync(first, CancellationToken.None);
+            Assert.True(held.Outcome == WitnessOutcome.Success, $"{held.Outcome}: {held.Detail}");
             // From before the call; on a loaded machine the renewal itself begins a little later than the call.
             Assert.InRange(held.OwnedFor.TotalSeconds, 5, 7);
         }

@@ -136,7 +136,7 @@ internal sealed class WitnessRunner : IAsyncDisposable
             if (_ownedUntil <= now)
             {
                 if (_ownedUntil != MonotonicTime.MinValue) ReportLost("could not be renewed in time");
-                if (!await WaitForCommandAsync(_trouble is not null ? LookAgain : SaveInterval).ConfigureAwait(false) && !_stopping.IsCancellationRequested) await LookAsync().ConfigureAwait(false);
+                if (!await WaitForCommandAsync(_trouble is not null || !_looked ? LookAgain : SaveInterval).ConfigureAwait(false) && !_stopping.IsCancellationRequested) await LookAsync().ConfigureAwait(false);
             }
             else if (!await WaitForCommandAsync(NextRenewal(now)).ConfigureAwait(false) && !_stopping.IsCancellationRequested)
             {
@@ -152,10 +152,16 @@ internal sealed class WitnessRunner : IAsyncDisposable
         return _renewalFailed ? Min(_arbiter.RenewInterval / 4, left) : Min(_arbiter.RenewInterval, left / 2);
     }
 
-    /// <summary>Nothing is owned and nothing is asked for: is a witness in trouble well again, and what has it seen meanwhile.</summary>
+    private bool _looked;
+
+    /// <summary>
+    /// Nothing is owned and nothing is asked for: is a witness in trouble well again, and what has it seen meanwhile. In the first forming a
+    /// node starts before there is a record: it looks again until it has seen one.
+    /// </summary>
     private async Task LookAsync()
     {
-        if (_trouble is null)
+        _looked = true;
+        if (_trouble is null && _arbiter is not IMarkedRecord { Mark: 0 })
         {
             await SaveAsync().ConfigureAwait(false);
             return;
