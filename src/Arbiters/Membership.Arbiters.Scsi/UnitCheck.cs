@@ -12,6 +12,7 @@ internal static class UnitCheck
 {
     private const byte SerialNumberPage = 0x80, IdentificationPage = 0x83;
     private const ushort InquiryBytes = 252;
+    private const int MostResets = 5;
 
     /// <returns>Null when it is fit, else what is wrong, with the value and what to do.</returns>
     public static string? Run(ScsiUnit unit, WitnessDisk disk, IReservation reservation, ArbiterIdentity identity, ScsiReservationOptions options, Deadline deadline)
@@ -34,6 +35,12 @@ internal static class UnitCheck
         if (ModeHeader.IsWriteProtected(unit.Run(ScsiCommand.ModeSense(192), deadline).Data) == true)
             return $"{unit.Description} is write-protected: export it read-write to every node.";
         bool readable = disk.TryOpen(deadline);
+        // An owner that lives may have reserved it again before it was read.
+        for (int attempt = 0; !readable && options is { Mode: ScsiReservationMode.Classic, Visitor: null } && attempt < MostResets; attempt++)
+        {
+            reservation.Break(deadline);
+            readable = disk.TryOpen(deadline);
+        }
         // On a block device a visitor is the same nexus as the node of this machine: what it reserves or registers would be that node's.
         bool isAlone = options.Visitor is null || options.Device is null || (options.Mode == ScsiReservationMode.Persistent && reservation.Keys(deadline).IsEmpty);
         if (reservation.Check(isAlone, deadline) is { } trouble) return $"{unit.Description} ({inquiry.Vendor} {inquiry.Product}) {trouble}";
