@@ -7,18 +7,12 @@ internal sealed class Measured
 {
     private readonly List<double> _values = [];
 
-    public int Count => _values.Count;
-
     public double Median => At(0.5);
-
-    public double Max => _values.Max();
 
     public void Add(long from, long to) => _values.Add((to - from) / 1e6);
 
-    public void Add(double value) => _values.Add(value);
-
     /// <summary>minimum/median/maximum.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{_values.Min():0}/{Median:0}/{Max:0}");
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{_values.Min():0}/{Median:0}/{_values.Max():0}");
 
     private double At(double share)
     {

@@ -31,9 +31,9 @@ internal sealed class RestBench(Options options, TextWriter output)
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"rest nodes={nodes} timing={(options.EqualDetection ? "1000ms" : "default")} {cluster.Name}: per node cpu_ms_per_s={rate.Cpu:0.00} packets_per_s={rate.Packets:0.0} bytes_per_s={rate.Bytes:0} rss_mb={rate.Memory:0.0}"));
             if (peer is not null)
             {
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  cpu ratio={rates[0].Cpu / rates[1].Cpu:0.00}{Judge(rates[0].Cpu <= rates[1].Cpu, "<=1", ref missed)}  packets ratio={rates[0].Packets / rates[1].Packets:0.00}{(options.EqualDetection ? Judge(rates[0].Packets <= rates[1].Packets, "<=1", ref missed) : "")}  rss ratio={rates[0].Memory / rates[1].Memory:0.00}"));
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  cpu ratio={rates[0].Cpu / rates[1].Cpu:0.00}{Target.Judge(rates[0].Cpu <= rates[1].Cpu, "<=1", ref missed)}  packets ratio={rates[0].Packets / rates[1].Packets:0.00}{(options.EqualDetection ? Target.Judge(rates[0].Packets <= rates[1].Packets, "<=1", ref missed) : "")}  rss ratio={rates[0].Memory / rates[1].Memory:0.00}"));
             }
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  rss {rates[0].Memory:0.0} MB{Judge(rates[0].Memory < 60, "<60 MB", ref missed)}; a .NET process that does nothing takes {runtime:0.0} MB of it"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  rss {rates[0].Memory:0.0} MB{Target.Judge(rates[0].Memory < 60, "<60 MB", ref missed)}; a .NET process that does nothing takes {runtime:0.0} MB of it"));
 
             var changes = new List<double>();
             foreach (BenchCluster cluster in both)
@@ -43,9 +43,9 @@ internal sealed class RestBench(Options options, TextWriter output)
                 await cluster.AgreedAsync([.. Enumerable.Range(1, nodes - 1)], from, cancellationToken);
                 // What is still under way when the last survivor has said so belongs to the change, too.
                 await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
-                changes.Add(Look(cluster).PacketsInAll - start.PacketsInAll);
+                changes.Add(Look(cluster).Packets - start.Packets);
             }
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"change nodes={nodes} packets={string.Join(" / ", both.Zip(changes, static (cluster, packets) => string.Create(CultureInfo.InvariantCulture, $"{cluster.Name} {packets:0}")))}{(peer is null ? "" : string.Create(CultureInfo.InvariantCulture, $" ratio={changes[0] / changes[1]:0.000}"))}{(nodes == 16 ? Judge(changes[0] < 3000, "<3000", ref missed) : "")}"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"change nodes={nodes} packets={string.Join(" / ", both.Zip(changes, static (cluster, packets) => string.Create(CultureInfo.InvariantCulture, $"{cluster.Name} {packets:0}")))}{(peer is null ? "" : string.Create(CultureInfo.InvariantCulture, $" ratio={changes[0] / changes[1]:0.000}"))}{(nodes == 16 ? Target.Judge(changes[0] < 3000, "<3000", ref missed) : "")}"));
         }
         return missed;
     }
@@ -87,17 +87,9 @@ internal sealed class RestBench(Options options, TextWriter output)
         return memory;
     }
 
-    private static string Judge(bool met, string target, ref int missed)
-    {
-        if (!met) missed++;
-        return $" target {target} {(met ? "met" : "MISSED")}";
-    }
-
     /// <summary>Sums over all nodes; memory is per node.</summary>
     private sealed record Usage(long At, double Cpu, double Packets, double Bytes, double Memory)
     {
-        public double PacketsInAll => Packets;
-
         public Usage Since(Usage before, int nodes)
         {
             double seconds = (At - before.At) / 1e9;
