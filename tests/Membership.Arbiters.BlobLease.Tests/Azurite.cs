@@ -24,7 +24,7 @@ public sealed class Azurite : NetworkBackend
     private readonly string _directory = Directory.CreateTempSubdirectory("regroup-azurite-").FullName;
     private Process? _process;
 
-    public override IPEndPoint EndPoint { get; } = FreeEndPoint();
+    public override IPEndPoint EndPoint { get; } = ServerStart.FreeEndPoint();
 
     public override string[] Arguments => ArgumentsVia(EndPoint);
 
@@ -107,7 +107,7 @@ public sealed class Azurite : NetworkBackend
 
     public override async ValueTask<IReadOnlyList<UnfitSetup>> PrepareUnfitSetupsAsync()
     {
-        string service = Service(EndPoint), noService = Service(FreeEndPoint());
+        string service = Service(EndPoint), noService = Service(ServerStart.FreeEndPoint());
         var container = new BlobContainerClient(new Uri($"{service}/read-only"), new StorageSharedKeyCredential(Account, Key));
         await container.CreateAsync();
         string wrongKey = Convert.ToBase64String(new byte[64]);
@@ -141,12 +141,5 @@ public sealed class Azurite : NetworkBackend
             process.Dispose();
         }
         Directory.Delete(_directory, recursive: true);
-    }
-
-    private static IPEndPoint FreeEndPoint()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return (IPEndPoint)socket.LocalEndPoint!;
     }
 }

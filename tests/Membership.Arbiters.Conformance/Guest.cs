@@ -43,10 +43,7 @@ public sealed partial class Guest : IDisposable
     public static Guest Boot(string image, string words, int megabytes)
     {
         string directory = FindImages();
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        int port = ((IPEndPoint)probe.LocalEndpoint).Port;
-        probe.Stop();
+        int port = ServerStart.FreeEndPoint().Port;
         var start = new ProcessStartInfo("qemu-system-x86_64") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (string argument in new[]
         {

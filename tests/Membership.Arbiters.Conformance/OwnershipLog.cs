@@ -9,7 +9,7 @@ namespace Membership.Arbiters.Conformance;
 public readonly record struct Ownership(long From, long Until, int Process);
 
 /// <summary>One call of an arbiter.</summary>
-public readonly record struct ArbiterCall(string Verb, long From, long Until, TimeSpan Limit, string Outcome, int Process)
+public readonly record struct ArbiterCall(string Verb, long From, long Until, TimeSpan Limit, string Outcome, int Process, string Detail)
 {
     public TimeSpan Took => TimeSpan.FromTicks(Until - From);
 }
@@ -63,7 +63,7 @@ public sealed class OwnershipLog
         => from line in _lines
            where line.Words[0] == "call"
            select new ArbiterCall(
-               line.Words[1], Ticks(line.Words[2]), Ticks(line.Words[3]), TimeSpan.FromTicks(Ticks(line.Words[4])), line.Words[5], line.Process);
+               line.Words[1], Ticks(line.Words[2]), Ticks(line.Words[3]), TimeSpan.FromTicks(Ticks(line.Words[4])), line.Words[5], line.Process, string.Join(' ', line.Words[6..]));
 
     /// <summary>Total time in which two processes believed to own the witness: must be nothing at all.</summary>
     public void AssertNeverTwoOwners()

@@ -2,11 +2,18 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Failover.Demo;
 
 namespace Membership.Arbiters.Conformance;
 
 public static class ServerStart
 {
+    /// <summary>
+    /// Where a server that is started later will listen. Not a port that the system gives to others by itself: the proxy of another test may get
+    /// it while the server is still starting, and then answers in its place.
+    /// </summary>
+    public static IPEndPoint FreeEndPoint() => new(IPAddress.Loopback, FreePorts.Find(1)[0]);
+
     /// <param name="process">The server; its standard error is redirected.</param>
     /// <param name="name">For people.</param>
     /// <param name="endPoint">Where it will listen.</param>

@@ -17,7 +17,7 @@ public sealed class Samba : NetworkBackend
     private readonly string _directory = Directory.CreateTempSubdirectory("regroup-samba-").FullName;
     private Process? _process;
 
-    public override IPEndPoint EndPoint { get; } = FreeEndPoint();
+    public override IPEndPoint EndPoint { get; } = ServerStart.FreeEndPoint();
 
     public override string[] Arguments => ArgumentsVia(EndPoint);
 
@@ -120,7 +120,7 @@ public sealed class Samba : NetworkBackend
         new UnfitSetup("a share that does not exist", At(EndPoint, "other/cluster1"), "/other/cluster1", "Path"),
         new UnfitSetup("a directory that does not exist", At(EndPoint, "witness/cluster2"), "witness/cluster2", "Make the directory"),
         new UnfitSetup("a share that cannot be written", At(EndPoint, "frozen/cluster1"), "frozen/cluster1", "right to write"),
-        new UnfitSetup("a server that is not there", At(FreeEndPoint(), "witness/cluster1"), "witness/cluster1", "Check the server's name and port"),
+        new UnfitSetup("a server that is not there", At(ServerStart.FreeEndPoint(), "witness/cluster1"), "witness/cluster1", "Check the server's name and port"),
     ]);
 
     public override async ValueTask DisposeAsync()
@@ -181,12 +181,5 @@ public sealed class Samba : NetworkBackend
         Task<string> said = run.StandardError.ReadToEndAsync(), told = run.StandardOutput.ReadToEndAsync();
         await run.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
         if (run.ExitCode != 0) throw new InvalidOperationException($"{program} failed: {await said}{await told}");
-    }
-
-    private static IPEndPoint FreeEndPoint()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return (IPEndPoint)socket.LocalEndPoint!;
     }
 }

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Membership.Arbiters.Conformance;
 
 namespace Membership.Arbiters.Scsi.Tests;
 
@@ -56,7 +57,7 @@ internal sealed partial class TgtServer : IDisposable
 
     public void Run()
     {
-        if (Port == 0) Port = FreePort();
+        if (Port == 0) Port = ServerStart.FreeEndPoint().Port;
         // -C picks the control socket; its directory is this server's own.
         var start = new ProcessStartInfo("/usr/sbin/tgtd") { RedirectStandardError = true, RedirectStandardOutput = true };
         foreach (string argument in new[] { "-f", "-C", "7", "--iscsi", string.Create(CultureInfo.InvariantCulture, $"portal=127.0.0.1:{Port}") }) start.ArgumentList.Add(argument);
@@ -92,13 +93,6 @@ internal sealed partial class TgtServer : IDisposable
     {
         Kill();
         Directory.Delete(_directory, recursive: true);
-    }
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 
     private static void Until(Func<bool> condition, string trouble)

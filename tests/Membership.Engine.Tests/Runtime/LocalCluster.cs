@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Failover.Demo;
 using Membership.Engine.Arbitration;
 using Membership.Engine.Runtime;
 using Membership.Engine.Wire;
@@ -25,7 +26,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     {
         Change = change ?? (static options => options);
         Witness = witness;
-        int[] ports = FreePorts(count);
+        int[] ports = FreePorts.Find(count);
         _addresses = [.. Enumerable.Range(1, count).Select(number =>
         {
             string port = ports[number - 1].ToString(CultureInfo.InvariantCulture);
@@ -119,33 +120,5 @@ internal sealed class LocalCluster : IAsyncDisposable
     {
         foreach (MembershipNode node in _everStarted) await node.DisposeAsync();
         _directory.Dispose();
-    }
-
-    /// <summary>Ports that were free for UDP and TCP a moment ago, below the range that the system hands out by itself.</summary>
-    public static int[] FreePorts(int count)
-    {
-        var ports = new List<int>();
-        while (ports.Count < count)
-        {
-            int port = Random.Shared.Next(20_000, 32_000);
-            if (!ports.Contains(port) && IsFree(port)) ports.Add(port);
-        }
-        return [.. ports];
-    }
-
-    private static bool IsFree(int port)
-    {
-        try
-        {
-            using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-            udp.Bind(new IPEndPoint(IPAddress.Loopback, port));
-            using var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            tcp.Bind(new IPEndPoint(IPAddress.Loopback, port));
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
     }
 }

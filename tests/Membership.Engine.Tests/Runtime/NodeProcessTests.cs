@@ -63,7 +63,7 @@ public sealed class NodeProcessTests : IDisposable
 
     private async Task FormAsync(int count)
     {
-        _ports = string.Join(',', LocalCluster.FreePorts(count));
+        _ports = string.Join(',', Failover.Demo.FreePorts.Find(count));
         for (int number = 1; number <= count; number++) Start(number);
         int[] all = [.. Enumerable.Range(1, count)];
         await AllSeeAsync(NodeSet.Of(all).ToString(), all);

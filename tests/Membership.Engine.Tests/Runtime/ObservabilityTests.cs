@@ -174,7 +174,7 @@ public sealed class ObservabilityTests
     public async Task Health_names_the_path_on_which_nothing_is_heard_while_the_other_carries_on()
     {
         // Node 1 is told a wrong port for the second path to node 2: so node 2 hears nothing of node 1 there.
-        int wrong = LocalCluster.FreePorts(1)[0];
+        int wrong = Failover.Demo.FreePorts.Find(1)[0];
         await using var cluster = new LocalCluster(
             2,
             options => options with

@@ -13,7 +13,7 @@ public sealed class RoleProcessTests : IDisposable
 {
     private readonly TestDirectory _directory = new();
     private readonly string _key = KeyRing.Generate().Current.ExportBase64();
-    private readonly string _ports = string.Join(',', LocalCluster.FreePorts(3));
+    private readonly string _ports = string.Join(',', Failover.Demo.FreePorts.Find(3));
     private readonly List<RoleProcess> _lives = [];
     private readonly RoleProcess?[] _nodes = new RoleProcess?[3];
     private string _clockPeriod = "100";
