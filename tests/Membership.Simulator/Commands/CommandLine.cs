@@ -11,6 +11,7 @@ internal sealed record CommandLine
 {
     private const string Usage = """
         eng/simulate --seeds 1..1000 [--nodes 2..9] [--policy NodeMajority|NodeAndWitnessMajority|WitnessOnly|TwoNodeWitness|all] [--focus F] [--jobs N] [--defect D]
+        eng/simulate --campaign FILE --seeds 1..1000000 [--seconds S] [options as above]   (goes on where FILE ends)
         eng/simulate --replay SEED [--trace] [--nodes ..] [--policy ..] [--focus F] [--defect D]
         eng/simulate --defects all|D1,D2 [--budget SECONDS]
         eng/simulate --scale 2,8,64,256,1024
@@ -37,12 +38,17 @@ internal sealed record CommandLine
 
     public string? Scenario { get; init; }
 
+    public string? Campaign { get; init; }
+
+    public int CampaignSeconds { get; init; } = int.MaxValue;
+
     public int Run()
     {
         if (Scale is { } sizes) return ScaleCommand.Run(sizes, Console.Out);
         if (Defects is { } defects) return DefectsCommand.Run(defects, TimeSpan.FromSeconds(BudgetSeconds), Filter, Console.Out);
         if (Scenario is { } file) return ScenarioCommand.Run(file, Filter.Defects, Trace, Console.Out);
         if (Replay is { } seed) return SeedsCommand.Replay(seed, Filter, Trace, Console.Out);
+        if (Campaign is { } log) return CampaignCommand.Run(log, FirstSeed, LastSeed, TimeSpan.FromSeconds(CampaignSeconds), Filter, Jobs, Console.Out);
         return SeedsCommand.Run(FirstSeed, LastSeed, Filter, Jobs, Console.Out);
     }
 
@@ -88,7 +94,7 @@ internal sealed record CommandLine
         switch (name)
         {
             case "--seeds" when Range(value, out ulong first, out ulong last): return this with { FirstSeed = first, LastSeed = last };
-            case "--nodes" when Range(value, out ulong low, out ulong high) && low >= 1 && high <= 60:
+            case "--nodes" when Range(value, out ulong low, out ulong high) && low >= 1 && high <= 64 && low <= high:
                 return this with { Filter = Filter with { MinNodes = (int)low, MaxNodes = (int)high } };
             case "--policy" when value == "all": return this with { Filter = Filter with { Policy = null } };
             case "--policy" when Name(value, out QuorumPolicy policy): return this with { Filter = Filter with { Policy = policy } };
@@ -106,6 +112,8 @@ internal sealed record CommandLine
             case "--replay" when ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong seed): return this with { Replay = seed };
             case "--jobs" when Number(value, out int jobs) && jobs is >= 1 and <= 64: return this with { Jobs = jobs };
             case "--budget" when Number(value, out int seconds): return this with { BudgetSeconds = seconds };
+            case "--campaign" when Path.GetDirectoryName(Path.GetFullPath(value)) is { } folder && Directory.Exists(folder) && !Directory.Exists(value): return this with { Campaign = value };
+            case "--seconds" when Number(value, out int limit) && limit > 0: return this with { CampaignSeconds = limit };
             case "--scenario": return this with { Scenario = value };
             case "--scale":
                 var sizes = new List<int>();

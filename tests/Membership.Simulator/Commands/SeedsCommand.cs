@@ -1,4 +1,4 @@
-// Runs a range of seeds, several at a time, and prints what was found in the order of the seeds.
+// Plays a range of seeds, or one again, and prints what was found in the order of the seeds.
 using System.Globalization;
 using Membership.Engine.Protocol;
 using Membership.Simulator.World;
@@ -10,57 +10,17 @@ internal static class SeedsCommand
 {
     public static int Run(ulong first, ulong last, RunFilter filter, int jobs, TextWriter output)
     {
-        ulong next = first;
-        var gate = new Lock();
-        var found = new SortedDictionary<ulong, Violation>();
-        long runs = 0, events = 0, regroups = 0, installs = 0;
-        TimeSpan busy = TimeSpan.Zero;
-        double slowestHeal = 0;
-        ulong slowestSeed = 0;
-        (long Regroups, ulong Seed) busiest = default;
-        var threads = new Thread[jobs];
-        for (int i = 0; i < jobs; i++)
-        {
-            threads[i] = new Thread(Work);
-            threads[i].Start();
-        }
-        foreach (Thread thread in threads) thread.Join();
-        foreach ((ulong seed, Violation violation) in found)
+        SeedTally tally = SeedTally.Of(first, last, filter, jobs);
+        foreach ((ulong seed, Violation violation) in tally.Found)
         {
             output.WriteLine($"violation seed={seed} checker={violation.Checker} time={Seconds(violation.Time)} {violation.Text}");
             output.WriteLine($"  replay: {ReplayLine(seed, filter)}");
         }
-        if (slowestSeed != 0) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"slowest_heal={slowestHeal:P0} of the liveness bound (seed {slowestSeed})"));
-        output.WriteLine($"busiest={busiest.Regroups} regroups of nodes in one run (seed {busiest.Seed})");
-        long rate = busy > TimeSpan.Zero ? (long)(events / busy.TotalSeconds) : 0;
-        output.WriteLine($"seeds={runs} violations={found.Count} events={events} events_per_s={rate} regroups={regroups} installs={installs}");
-        return found.Count == 0 ? 0 : 1;
-
-        void Work()
-        {
-            while (true)
-            {
-                ulong seed;
-                lock (gate)
-                {
-                    if (next > last) return;
-                    seed = next++;
-                }
-                SeedResult result = SeedRun.Run(seed, filter, trace: null);
-                lock (gate)
-                {
-                    runs++;
-                    events += result.Events;
-                    regroups += result.Regroups;
-                    installs += result.Installs;
-                    busy += result.Elapsed;
-                    if (result.Violation is { } violation) found.Add(seed, violation);
-                    if (result.Regroups > busiest.Regroups) busiest = (result.Regroups, seed);
-                    double heal = result.Healed / (double)result.HealBound;
-                    if (heal > slowestHeal) (slowestHeal, slowestSeed) = (heal, seed);
-                }
-            }
-        }
+        if (tally.SlowestHeal.Seed != 0) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"slowest_heal={tally.SlowestHeal.Share:P0} of the liveness bound (seed {tally.SlowestHeal.Seed})"));
+        output.WriteLine($"busiest={tally.Busiest.Regroups} regroups of nodes in one run (seed {tally.Busiest.Seed})");
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"slowest={tally.Slowest.Elapsed.TotalMilliseconds:F0} ms for one run (seed {tally.Slowest.Seed})"));
+        output.WriteLine($"seeds={tally.Runs} violations={tally.Found.Count} events={tally.Events} events_per_s={tally.EventsPerSecond} regroups={tally.Regroups} installs={tally.Installs}");
+        return tally.Found.Count == 0 ? 0 : 1;
     }
 
     public static int Replay(ulong seed, RunFilter filter, bool trace, TextWriter output)
@@ -73,15 +33,18 @@ internal static class SeedsCommand
         return result.Violation is null ? 0 : 1;
     }
 
-    public static string ReplayLine(ulong seed, RunFilter filter)
+    public static string ReplayLine(ulong seed, RunFilter filter) => $"eng/simulate --replay {seed} --trace{(FilterOptions(filter) is { Length: > 0 } options ? " " + options : "")}";
+
+    /// <summary>The options of the command line that make this filter, as little as is needed.</summary>
+    public static string FilterOptions(RunFilter filter)
     {
-        string line = $"eng/simulate --replay {seed} --trace";
         var plain = new RunFilter();
-        if (filter.MinNodes != plain.MinNodes || filter.MaxNodes != plain.MaxNodes) line += $" --nodes {filter.MinNodes}..{filter.MaxNodes}";
-        if (filter.Policy is { } policy) line += $" --policy {policy}";
-        if (filter.Focus is { } focus) line += $" --focus {focus}";
-        if (filter.Defects != PlantedDefects.None) line += $" --defect {filter.Defects}";
-        return line;
+        List<string> options = [];
+        if (filter.MinNodes != plain.MinNodes || filter.MaxNodes != plain.MaxNodes) options.Add($"--nodes {filter.MinNodes}..{filter.MaxNodes}");
+        if (filter.Policy is { } policy) options.Add($"--policy {policy}");
+        if (filter.Focus is { } focus) options.Add($"--focus {focus}");
+        if (filter.Defects != PlantedDefects.None) options.Add($"--defect {filter.Defects}");
+        return string.Join(' ', options);
     }
 
     private static string Seconds(long ticks) => string.Create(CultureInfo.InvariantCulture, $"{ticks / 1e7:F3}s");
