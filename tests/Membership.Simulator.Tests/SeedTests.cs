@@ -20,6 +20,15 @@ public sealed class SeedTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Nodes_of_two_minor_versions_in_one_cluster_show_no_violation_whatever_happens()
+    {
+        var text = new StringWriter();
+        int exit = SeedsCommand.Run(1, 60, new RunFilter { MixedVersions = true }, jobs: 2, text);
+        output.WriteLine(text.ToString());
+        Assert.True(exit == 0, text.ToString());
+    }
+
+    [Fact]
     public void A_new_random_seed_shows_no_violation()
     {
         // ./test picks and prints it, so that a run can be repeated.

@@ -10,7 +10,7 @@ namespace Membership.Simulator.Commands;
 internal sealed record CommandLine
 {
     private const string Usage = """
-        eng/simulate --seeds 1..1000 [--nodes 2..9] [--policy NodeMajority|NodeAndWitnessMajority|WitnessOnly|TwoNodeWitness|all] [--focus F] [--jobs N] [--defect D]
+        eng/simulate --seeds 1..1000 [--nodes 2..9] [--policy NodeMajority|NodeAndWitnessMajority|WitnessOnly|TwoNodeWitness|all] [--focus F] [--jobs N] [--defect D] [--mixed-versions]
         eng/simulate --campaign FILE --seeds 1..1000000 [--seconds S] [options as above]   (goes on where FILE ends)
         eng/simulate --replay SEED [--trace] [--nodes ..] [--policy ..] [--focus F] [--defect D]
         eng/simulate --defects all|D1,D2 [--budget SECONDS]
@@ -69,6 +69,11 @@ internal sealed record CommandLine
             if (name == "--trace")
             {
                 line = line with { Trace = true };
+                continue;
+            }
+            if (name == "--mixed-versions")
+            {
+                line = line with { Filter = line.Filter with { MixedVersions = true } };
                 continue;
             }
             if (i + 1 == args.Length)

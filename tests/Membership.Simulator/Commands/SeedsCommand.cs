@@ -44,6 +44,7 @@ internal static class SeedsCommand
         if (filter.Policy is { } policy) options.Add($"--policy {policy}");
         if (filter.Focus is { } focus) options.Add($"--focus {focus}");
         if (filter.Defects != PlantedDefects.None) options.Add($"--defect {filter.Defects}");
+        if (filter.MixedVersions) options.Add("--mixed-versions");
         return string.Join(' ', options);
     }
 

@@ -88,6 +88,10 @@ internal sealed partial class ScenarioRunner
                     _world.Node(node).Start();
                 }
                 break;
+            case "upgrade" or "downgrade":
+                foreach (int node in NodesOf(words[1])) _world.Node(node).NextMinor = words[0] == "upgrade";
+                Do(["restart", words[1]]);
+                break;
             case "pause":
                 foreach (int node in NodesOf(words[1])) _world.Node(node).Process?.Freeze();
                 break;

@@ -19,6 +19,8 @@ internal sealed record RunFilter
     public FaultFocus? Focus { get; init; }
 
     public PlantedDefects Defects { get; init; }
+
+    public bool MixedVersions { get; init; }
 }
 
 /// <summary>Which family of faults a run is about.</summary>
@@ -78,6 +80,7 @@ internal sealed record RunPlan(WorldOptions Options, FaultFocus Focus, long Faul
             StartFromView = rng.Chance(0.5),
             DiscoveryInL = rng.Pick(0.1, 0.5, 1, 2),
             Defects = filter.Defects,
+            MixedVersions = filter.MixedVersions,
             DelayMin = rng.Pick(50, 100, 300) * Ticks.Microsecond,
             DelaySpread = rng.Span(50 * Ticks.Microsecond, timing.ClockPeriod.Ticks / 16),
             SpikePerMille = rng.Chance(0.3) ? rng.Between(1, 20) : 0,

@@ -6,6 +6,8 @@ namespace Membership.Simulator.World;
 
 internal sealed class SimNode(ClusterWorld world, int number, NodeClock clock, VirtualDisk disk)
 {
+    // A stream of its own: the same faults happen with and without mixed versions.
+    private readonly Rng _versions = Rng.For(world.Options.Seed, $"versions {number}");
     private bool _startPlanned;
 
     public int Number => number;
@@ -34,6 +36,9 @@ internal sealed class SimNode(ClusterWorld world, int number, NodeClock clock, V
     /// <summary>Set by a fault: callbacks of this node take up to this much longer.</summary>
     public long CallbackDelay { get; set; }
 
+    /// <summary>What is installed here speaks the next minor version: longer messages with fields and flags that today's version does not know.</summary>
+    public bool NextMinor { get; set; }
+
     /// <summary>Writes that ended at a held disk and wait for it to be let go.</summary>
     public List<SimEvent> HeldWrites { get; } = [];
 
@@ -44,6 +49,7 @@ internal sealed class SimNode(ClusterWorld world, int number, NodeClock clock, V
         if (Process is not null) return;
         Powered = true;
         StayDown = false;
+        if (world.Options.MixedVersions) NextMinor = _versions.Chance(0.5);
         Process = Newest = new SimProcess(world, this, ++Lives);
         world.Health.TouchNode(number);
         if (world.Trace.On) world.Trace.Line(world.Now, number, $"process {Lives} starts; disk: {Describe()}");

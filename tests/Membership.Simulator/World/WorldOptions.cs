@@ -89,6 +89,9 @@ internal sealed record WorldOptions
     /// <summary>Nodes whose option says that they may hold no role, as bits.</summary>
     public ulong Disqualified { get; init; }
 
+    /// <summary>A rolling upgrade without end: every process start decides anew whether the node speaks today's minor version or the next one.</summary>
+    public bool MixedVersions { get; init; }
+
     public TimeSpan ArbitrationTimeout => TimeSpan.FromTicks(Math.Max(4 * WitnessPeriod, 4 * L));
 
     /// <summary>Shorter than L is allowed: then only the wait after a restart keeps a forming behind the old leases.</summary>
@@ -134,7 +137,7 @@ internal sealed record WorldOptions
     {
         string text = $"nodes={Nodes} policy={Rule.Policy} tiebreaker={Rule.TieBreaker} pinned={Rule.WitnessPinned} votes={string.Join(",", Votes)} "
             + $"T={T / Ticks.Millisecond}ms L={L / Ticks.Millisecond}ms W={(HasWitness ? WitnessPeriod / Ticks.Millisecond : 0)}ms paths={Paths} discovery={DiscoveryInL}L "
-            + $"loss={LossPerMille}/1000 duplicates={DuplicatePerMille}/1000 start={(StartFromView ? "from a view" : "empty")} evidence={TrustConnectionRefused}";
+            + $"loss={LossPerMille}/1000 duplicates={DuplicatePerMille}/1000 start={(StartFromView ? "from a view" : "empty")} evidence={TrustConnectionRefused}{(MixedVersions ? " versions mixed" : "")}";
         return Defects == PlantedDefects.None ? text : $"{text} defect={Defects}";
     }
 }
