@@ -2,6 +2,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Membership.Engine;
 using Membership.Engine.Runtime;
 using Microsoft.Extensions.DependencyInjection;
@@ -120,6 +121,61 @@ public sealed class MembershipHostTests
             hosts.Build(node, options => options.Bootstrap = alone, builder => builder.Services.AddSingleton<ILoggerProvider>(new Told(2003, told)));
         for (int node = 1; node <= (alone ? 1 : 3); node++) await hosts[node].StartAsync(TestHosts.Deadline);
         await TestHosts.UntilAsync("the warning", () => told.Any(line => line.Contains("has not become a member of cluster tests", StringComparison.Ordinal) && line.Contains(why, StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("key", "sealed with a key that this node does not accept: compare Keys on every node")]
+    [InlineData("cluster", "of another cluster: compare ClusterId on every node")]
+    [InlineData("protection", "compare Keys and AllowPlainText on every node")]
+    [InlineData("version", "another version of the datagram format: install the same major version of this software on every node")]
+    public async Task A_node_that_drops_what_the_others_say_tells_what_is_different(string difference, string why)
+    {
+        string[] keys = [Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))];
+        var told = new ConcurrentQueue<string>();
+        await using var hosts = new TestHosts(3);
+        using var relay = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        relay.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        for (int node = 1; node <= 2; node++)
+        {
+            int self = node;
+            hosts.Build(
+                node,
+                options =>
+                {
+                    options.Keys = difference == "key" ? [keys[self - 1]] : difference == "protection" && self == 1 ? [keys[0]] : [];
+                    if (difference == "cluster" && self == 1) options.ClusterId = "another";
+                    if (difference == "version" && self == 1) options.Nodes[1].Endpoints = [relay.LocalEndPoint!.ToString()!];
+                    options.AllowPlainText = options.Keys.Count == 0;
+                },
+                builder => builder.Services.AddSingleton<ILoggerProvider>(new Told(2003, told)));
+        }
+        // A later version writes its number where today's looks first.
+        Task relaying = Task.Run(() =>
+        {
+            var datagram = new byte[2048];
+            while (true)
+            {
+                try
+                {
+                    int length = relay.Receive(datagram);
+                    datagram[4]++;
+                    relay.SendTo(datagram.AsSpan(0, length), IPEndPoint.Parse(hosts.Endpoint(2)));
+                }
+                catch (SocketException refused) when (refused.SocketErrorCode == SocketError.ConnectionRefused)
+                {
+                    // Node 2 was not there yet.
+                }
+                catch (Exception closed) when (closed is SocketException or ObjectDisposedException)
+                {
+                    return;
+                }
+            }
+        }, TestContext.Current.CancellationToken);
+        await hosts[1].StartAsync(TestHosts.Deadline);
+        await hosts[2].StartAsync(TestHosts.Deadline);
+        await TestHosts.UntilAsync("the warning", () => told.Any(line => line.Contains(why, StringComparison.Ordinal)));
+        relay.Dispose();
+        await relaying;
     }
 
     /// <summary>Keeps what is logged with one event id.</summary>

@@ -271,6 +271,10 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter, IMarkedRecord
         {
             record = WitnessRecord.Decode(content);
         }
+        catch (RecordVersionException newer)
+        {
+            throw new RecordVersionException($"the blob {_blob.Address} cannot be read: {newer.Message}, and leave the blob as it is: what it records still binds the cluster.");
+        }
         catch (RecordFormatException problem)
         {
             throw new RecordFormatException($"the blob {_blob.Address} is no witness record: {problem.Message}. Name another blob, or stop all nodes of the cluster and delete this one.");

@@ -156,6 +156,10 @@ internal sealed class ShareChain(IShare share, string clusterId, TimeSpan period
         {
             record = WitnessRecord.Decode(bytes);
         }
+        catch (RecordVersionException newer)
+        {
+            throw new RecordVersionException($"The file '{name}' in '{share.Address}' cannot be read: {newer.Message}, and leave the directory as it is: what it records still binds the cluster.");
+        }
         catch (RecordFormatException problem)
         {
             throw new RecordFormatException($"The file '{name}' in '{share.Address}' is damaged: {problem.Message}. Stop all nodes of the cluster, move the directory's content away and start them again.");

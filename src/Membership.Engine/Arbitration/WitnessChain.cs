@@ -40,6 +40,10 @@ internal sealed class WitnessChain(string directory, string clusterId) : IWitnes
         {
             record = WitnessRecord.Decode(bytes);
         }
+        catch (RecordVersionException newer)
+        {
+            throw new RecordVersionException($"The witness file '{path}' cannot be read: {newer.Message}, and leave the directory as it is: what it records still binds the cluster.");
+        }
         catch (RecordFormatException problem)
         {
             throw new RecordFormatException(

@@ -8,7 +8,7 @@ namespace Membership.Engine.Storage;
 /// <summary>A file that is not what it should be; the message says how.</summary>
 internal class RecordFormatException(string message) : Exception(message);
 
-/// <summary>An intact file of another format version.</summary>
+/// <summary>An intact file of another format version: a later version of this program wrote it. Never a reason to delete it.</summary>
 internal sealed class RecordVersionException(string message) : RecordFormatException(message);
 
 /// <summary>Frames content and checks frames. Stateless; safe from any thread.</summary>
@@ -49,7 +49,7 @@ internal static class RecordFile
             throw new RecordFormatException("its checksum does not match its content");
         ushort found = BinaryPrimitives.ReadUInt16LittleEndian(bytes[8..]);
         if (found != version)
-            throw new RecordVersionException($"it has format version {found} and this program reads version {version}");
+            throw new RecordVersionException($"it has format version {found} and this program reads version {version}. Start this node with the program version that wrote it, or a later one");
         return file.Slice(HeaderLength, length);
     }
 

@@ -142,7 +142,7 @@ internal sealed class ViewStore : IDisposable
         {
             throw new ViewStoreException(
                 ViewStoreProblem.NewerFormat, path,
-                $"The view file '{path}' cannot be read: {newer.Message}. Start this node with the program version that wrote it, or a later one.", newer);
+                $"The view file '{path}' cannot be read: {newer.Message}.", newer);
         }
         catch (RecordFormatException problem)
         {

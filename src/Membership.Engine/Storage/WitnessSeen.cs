@@ -25,6 +25,10 @@ internal sealed class WitnessSeen(string directory)
             long mark = content.ReadInt64();
             return known == witness ? mark : 0;
         }
+        catch (RecordVersionException newer)
+        {
+            throw new RecordVersionException($"The file '{_path}' cannot be read: {newer.Message}.");
+        }
         catch (RecordFormatException damaged)
         {
             throw new RecordFormatException($"The file '{_path}' is damaged: {damaged.Message}. If the witness and the other nodes are well, delete it; it will be made anew.");

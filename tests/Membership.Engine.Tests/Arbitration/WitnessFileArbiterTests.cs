@@ -1,6 +1,7 @@
 // The embedded witness inside one process: what each call answers, and what is refused.
 using System.Diagnostics;
 using Membership.Engine.Arbitration;
+using Membership.Engine.Storage;
 using Membership.Engine.Runtime;
 using Membership.Engine.Tests.Runtime;
 using Xunit;
@@ -156,6 +157,24 @@ public sealed class WitnessFileArbiterTests : IDisposable
         await using WitnessFileArbiter late = Create();
         Assert.Contains(newest, await late.CheckAsync(Identity(2), None), StringComparison.Ordinal);
         Assert.Equal(WitnessOutcome.Unknown, (await late.ArbitrateAsync(Identity(2), None)).Outcome);
+    }
+
+    [Fact]
+    public async Task A_witness_of_a_later_version_is_refused_with_what_to_do_and_left_alone()
+    {
+        await using WitnessFileArbiter arbiter = Create();
+        await arbiter.CheckAsync(Identity(1), None);
+        await arbiter.ArbitrateAsync(Identity(1), None);
+        string newest = Directory.GetFiles(Witness, "witness.*").Max()!;
+        byte[] later = RecordFile.Frame("RGWITNS\n"u8, 2, [1, 2, 3]);
+        File.WriteAllBytes(newest, later);
+        await using WitnessFileArbiter today = Create();
+        string? trouble = await today.CheckAsync(Identity(2), None);
+        Assert.Contains(newest, trouble, StringComparison.Ordinal);
+        Assert.Contains("format version 2 and this program reads version 1. Start this node with the program version that wrote it", trouble, StringComparison.Ordinal);
+        Assert.DoesNotContain("damaged", trouble, StringComparison.Ordinal);
+        Assert.Equal(WitnessOutcome.Unknown, (await today.ArbitrateAsync(Identity(2), None)).Outcome);
+        Assert.Equal(later, File.ReadAllBytes(newest));
     }
 
     [Fact]

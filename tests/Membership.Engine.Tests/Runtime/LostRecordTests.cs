@@ -76,6 +76,10 @@ public sealed class LostRecordTests
         Assert.Equal(17, new WitnessSeen(folder).Read("here"));
         Assert.Equal(0, seen.Read("elsewhere"));
         byte[] bytes = File.ReadAllBytes(file);
+        File.WriteAllBytes(file, RecordFile.Frame("RGWSEEN\n"u8, 2, [1, 2, 3]));
+        RecordVersionException later = Assert.Throws<RecordVersionException>(() => seen.Read("here"));
+        Assert.Contains(file, later.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("delete", later.Message, StringComparison.Ordinal);
         for (int at = 0; at < bytes.Length; at++)
         {
             byte[] flipped = [.. bytes];

@@ -143,7 +143,11 @@ public sealed class ViewStoreTests : IDisposable
         await WriteTwoGenerationsAsync();
         byte[] newer = RecordFile.Frame(ViewStoreFormat.Magic, ViewStoreFormat.Version + 1, [1, 2, 3]);
         File.WriteAllBytes(Path.Combine(Store, "view"), newer);
-        Assert.Equal(ViewStoreProblem.NewerFormat, Assert.Throws<ViewStoreException>(() => ViewStore.Open(Store, "c", Node)).Problem);
+        ViewStoreException refused = Assert.Throws<ViewStoreException>(() => ViewStore.Open(Store, "c", Node));
+        Assert.Equal(ViewStoreProblem.NewerFormat, refused.Problem);
+        Assert.Contains(Path.Combine(Store, "view"), refused.Message, StringComparison.Ordinal);
+        Assert.Contains($"format version {ViewStoreFormat.Version + 1} and this program reads version {ViewStoreFormat.Version}. Start this node with the program version that wrote it", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(newer, File.ReadAllBytes(Path.Combine(Store, "view")));
     }
 
     [Fact]

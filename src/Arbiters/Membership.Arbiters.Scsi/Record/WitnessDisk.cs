@@ -35,6 +35,8 @@ internal sealed class WitnessDisk(ScsiUnit unit, string clusterId, int maxNodesW
         WitnessLayout? found = WitnessLayout.Decode(bytes[..capacity.BlockSize], out string? trouble) ?? WitnessLayout.Decode(bytes[capacity.BlockSize..], out _);
         if (found is null)
         {
+            if (WitnessLayout.LaterVersion(bytes[..capacity.BlockSize]) is { } later)
+                throw new ScsiException($"{unit.Description} cannot be read: it has format version {later} and this program reads version {WitnessLayout.Version}. Start this node with the program version that wrote it, or a later one, and leave the LUN as it is: what it records still binds the cluster.");
             if (IsBlank && !bytes.ContainsAnyExcept((byte)0)) return true;
             var wanted = WitnessLayout.For(clusterId, maxNodesWhenBlank, capacity.BlockSize);
             RefuseSmall(wanted, capacity);

@@ -1,5 +1,6 @@
 // How the witness LUN is laid out: header twice, then two copies of a head block per node number, then two copies of a
 // body per node number. A blank LUN is all zeros; anything else that is not ours is refused.
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Membership.Engine.Wire;
@@ -19,7 +20,9 @@ internal sealed record WitnessLayout(string ClusterId, byte[] ClusterHash, int B
 
     public const int HeaderBlocks = 2;
 
-    private const ushort Version = 1;
+    /// <summary>Of the format that this program reads and writes.</summary>
+    public const ushort Version = 1;
+
     private const int MaxNameBytes = 200;
 
     /// <summary>Views a body has room for when each has all the nodes.</summary>
@@ -62,6 +65,14 @@ internal sealed record WitnessLayout(string ClusterId, byte[] ClusterHash, int B
         writer.Bytes(name[..length]);
         Seal(block);
         return block;
+    }
+
+    /// <returns>The format version of an intact header that a later version of this program wrote; null of anything else.</returns>
+    public static ushort? LaterVersion(ReadOnlySpan<byte> block)
+    {
+        if (block.Length < FrameBytes || !block[..Magic.Length].SequenceEqual(Magic) || !IsSealed(block)) return null;
+        ushort version = BinaryPrimitives.ReadUInt16LittleEndian(block[Magic.Length..]);
+        return version > Version ? version : null;
     }
 
     /// <param name="block">One block as read.</param>
