@@ -66,6 +66,30 @@ public abstract class ArbiterConformance<TBackend> : ConformanceCase<TBackend>
     }
 
     [Fact]
+    public async Task A_record_that_has_come_less_far_than_a_node_knew_in_an_earlier_life_is_refused_with_what_to_do()
+    {
+        CancellationToken cancelled = TestContext.Current.CancellationToken;
+        long mark;
+        await using (IQuorumArbiter former = Backend.Create(Backend.Arguments))
+        {
+            Assert.Null(await former.CheckAsync(First, cancelled));
+            Assert.Equal(WitnessOutcome.Success, (await former.ArbitrateAsync(First, cancelled)).Outcome);
+            mark = ((IMarkedRecord)former).Mark;
+            Assert.InRange(mark, 1, 1000);
+            await former.ReleaseAsync(First, cancelled);
+        }
+        ArbiterIdentity next = First with { Incarnation = new Incarnation(2) };
+        await using IQuorumArbiter well = Backend.Create(Backend.Arguments), betrayed = Backend.Create(Backend.Arguments);
+        ((IMarkedRecord)well).Remember(mark);
+        Assert.Null(await well.CheckAsync(next, cancelled));
+        ((IMarkedRecord)betrayed).Remember(mark + 1_000_000);
+        Assert.Contains("witness.seen", await betrayed.CheckAsync(next, cancelled), StringComparison.Ordinal);
+        WitnessResult refused = await betrayed.ArbitrateAsync(next, cancelled);
+        Assert.Equal(WitnessOutcome.Unknown, refused.Outcome);
+        Assert.Contains("went back", refused.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_witness_of_another_cluster_is_refused_with_both_names()
     {
         await OwnerAsync();

@@ -29,6 +29,8 @@ public abstract class NetworkWitnessStories(WitnessBackend backend, ITestOutputH
     {
         await using Incident incident = await StartAsync(nodes);
         (int[] owners, int[] others) = await SidesAsync(incident);
+        // Also those that never owned it, and started before there was a record: they would know a lost or a restored one.
+        await incident.Cluster.UntilAsync("every node has kept how far the witness' record had come", () => incident.Cluster.All.All(incident.Cluster.HasSeenTheWitness) ? "yes" : null, Token);
         int[] winners = await incident.ExactlyOneSideLivesAsync(LinkState.Healthy.Split(owners, [.. others, LinkState.Witness]), owners, others, Bound(incident));
         Assert.Equal(others, winners);
     }

@@ -55,6 +55,9 @@ public sealed class TestbedCluster : IAsyncDisposable
     /// <summary>All nodes but these.</summary>
     public int[] Except(params int[] nodes) => [.. All.Except(nodes)];
 
+    /// <summary>Whether a node has on its disk how far the witness' record had come.</summary>
+    public bool HasSeenTheWitness(int node) => File.Exists(Path.Combine(Directory, string.Create(CultureInfo.InvariantCulture, $"node.{node}"), "witness.seen"));
+
     /// <summary>Starts a process for a node that has none running.</summary>
     /// <param name="node">The node.</param>
     /// <param name="flushDelay">How long every flush to its disk is held up; needs strace. Default not at all.</param>

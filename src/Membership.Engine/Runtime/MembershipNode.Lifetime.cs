@@ -11,6 +11,11 @@ public sealed partial class MembershipNode
 {
     private static readonly TimeSpan WitnessCheckLimit = TimeSpan.FromSeconds(10);
 
+    /// <summary>How often a first start asks a witness that refuses or does not answer: storage that starts together with the nodes is slow at first.</summary>
+    private const int WitnessChecks = 3;
+
+    private static readonly TimeSpan WitnessCheckPause = TimeSpan.FromSeconds(0.5);
+
     /// <summary>Two attempts get half of the arbitration timeout each, with a quarter to spare for the challenge itself.</summary>
     private const double ArbitrationAttempts = 2.5;
 
@@ -187,25 +192,38 @@ public sealed partial class MembershipNode
         {
             throw new InvalidOperationException($"Node {Self} cannot start: {unreadable.Message}", unreadable);
         }
+        ArbiterIdentity identity = IdentityIn(store);
+        for (int check = 1; ; check++)
+        {
+            string? trouble = await AskWitnessAsync(arbiter, identity, cancellationToken).ConfigureAwait(false);
+            if (trouble is null) return null;
+            if (!store.Loaded.IsEmpty)
+            {
+                _logger.StartsWithoutWitness(Self, trouble);
+                _journal.Add($"starts without its witness: {trouble}");
+                return trouble;
+            }
+            if (check == WitnessChecks) throw new InvalidOperationException($"Node {Self} cannot start: {trouble}");
+            _journal.Add($"asks its witness again: {trouble}");
+            await Task.Delay(WitnessCheckPause, _clock.Provider, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<string?> AskWitnessAsync(IQuorumArbiter arbiter, ArbiterIdentity identity, CancellationToken cancellationToken)
+    {
         using var limit = new CancellationTokenSource(WitnessCheckLimit, _clock.Provider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        ArbiterIdentity identity = IdentityIn(store);
-        string? trouble;
         try
         {
-            trouble = await arbiter.CheckAsync(identity, either.Token).AsTask().WaitAsync(either.Token).ConfigureAwait(false);
+            string? trouble = await arbiter.CheckAsync(identity, either.Token).AsTask().WaitAsync(either.Token).ConfigureAwait(false);
+            // An arbiter may report its caller's own cancellation as trouble.
+            cancellationToken.ThrowIfCancellationRequested();
+            return trouble;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            trouble = $"{arbiter.Description} did not answer within {WitnessCheckLimit.TotalSeconds} s.";
+            return $"{arbiter.Description} did not answer within {WitnessCheckLimit.TotalSeconds} s.";
         }
-        // An arbiter may report its caller's own cancellation as trouble.
-        cancellationToken.ThrowIfCancellationRequested();
-        if (trouble is null) return null;
-        if (store.Loaded.IsEmpty) throw new InvalidOperationException($"Node {Self} cannot start: {trouble}");
-        _logger.StartsWithoutWitness(Self, trouble);
-        _journal.Add($"starts without its witness: {trouble}");
-        return trouble;
     }
 
     private ProtocolOptions ProtocolOptionsFor()

@@ -34,6 +34,20 @@ public sealed class LostRecordTests
     }
 
     [Fact]
+    public async Task A_witness_that_comes_up_together_with_the_nodes_is_asked_again_by_a_first_start()
+    {
+        await using var cluster = new LocalCluster(1, witness: true);
+        await File.WriteAllTextAsync(cluster.WitnessDirectory, "in the place of the directory", Cancel);
+        MembershipNode node = cluster.Create(1);
+        Task starting = node.StartAsync(Cancel);
+        await UntilAsync(cluster, () => Task.FromResult(starting.IsCompleted || node.Journal.Any(static line => line.Text.Contains("asks its witness again", StringComparison.Ordinal))));
+        File.Delete(cluster.WitnessDirectory);
+        await starting;
+        await cluster.AllSeeAsync(1);
+        Assert.Null((await HealthAsync(node)).WitnessTrouble);
+    }
+
+    [Fact]
     public async Task A_record_that_was_lost_while_the_nodes_were_down_lets_nobody_form_beside_what_it_knew()
     {
         await using var cluster = new LocalCluster(2, witness: true);
