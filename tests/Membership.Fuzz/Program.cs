@@ -2,8 +2,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using Membership.Fuzz;
+using Membership.Fuzz.Golden;
 
-const string Usage = "usage: eng/fuzz [--target NAME|all] [--seconds S] [--inputs N] [--seed N] | --write-corpus DIRECTORY";
+const string Usage = "usage: eng/fuzz [--target NAME|all] [--seconds S] [--inputs N] [--seed N] | --write-corpus DIRECTORY | --write-golden DIRECTORY";
 string target = "all";
 double seconds = 10;
 long inputs = long.MaxValue;
@@ -17,13 +18,18 @@ for (int i = 0; i < args.Length; i += 2)
         "--seconds" => double.TryParse(value, CultureInfo.InvariantCulture, out seconds) && seconds > 0 && seconds < 1e7,
         "--inputs" => long.TryParse(value, CultureInfo.InvariantCulture, out inputs) && inputs > 0,
         "--seed" => int.TryParse(value, CultureInfo.InvariantCulture, out seed),
-        "--write-corpus" => Directory.Exists(value),
+        "--write-corpus" or "--write-golden" => Directory.Exists(value),
         _ => false,
     };
     if (!good)
     {
         Console.Error.WriteLine($"fuzz: '{args[i]} {value}' is not understood; targets: all {string.Join(' ', FuzzTarget.All.Select(static known => known.Name))}\n{Usage}");
         return 2;
+    }
+    if (args[i] == "--write-golden")
+    {
+        Console.WriteLine($"{GoldenCorpus.Write(value)} files written to {value}; those that were there are as they were");
+        return 0;
     }
     if (args[i] != "--write-corpus") continue;
     CorpusMaker.Write(value);
