@@ -34,7 +34,7 @@ internal sealed class ViewChainChecker(ClusterWorld world)
         // Most writes repeat what the disk held; only the views of a changed state are looked at.
         if (ReferenceEquals(_lastSeen[node], state)) return;
         _lastSeen[node] = state;
-        foreach (ClusterView pending in state.Pending) Written(node, pending);
+        foreach (ClusterView pending in state.Pending) Written(node, pending, state.InForce);
         if (state.InForce is not { } view) return;
         Written(node, view);
         if (_inForce.Count > 0 && _inForce[^1].Id == view.Id) return;
@@ -134,10 +134,11 @@ internal sealed class ViewChainChecker(ClusterWorld world)
             world.Violate("chain", $"{next} is in force after {old}, but only {group & old.Nodes}{(witness ? " and the witness" : "")} promised it: no quorum over {old}.");
     }
 
-    // A view lies inside some earlier view in force, plus at most one joiner.
+    // A view lies inside some earlier view in force, plus at most one joiner. Not one that was formed by nodes none of whom had any view in
+    // force: a former forming may have come into force at somebody who is cut off from all of them. What binds them then is the quorum over it.
     private void CheckGrowth(ClusterView view, int place)
     {
-        if (place == 0 || _forced.Contains(view.Epoch)) return;
+        if (place == 0 || view.BaseEpoch == Epoch.None || _forced.Contains(view.Epoch)) return;
         for (int i = place - 1; i >= 0 && SameChain(_inForce[i].Epoch, view.Epoch); i--)
             if ((view.Nodes - _inForce[i].Nodes).Count <= 1) return;
         world.Violate("chain", $"{view} adds more than one node to every earlier view in force (newest: {_inForce[place - 1]}).");
@@ -145,11 +146,14 @@ internal sealed class ViewChainChecker(ClusterWorld world)
 
     private NodeSet WrittenBy(ClusterView view) => _writtenBy.TryGetValue(view.Id, out NodeSet nodes) ? nodes : default;
 
-    private void Written(int node, ClusterView view)
+    private void Written(int node, ClusterView view, ClusterView? inForce = null)
     {
         NodeSet nodes = WrittenBy(view);
         var id = new NodeId(node);
-        if (!nodes.Contains(id)) _writtenBy[view.Id] = nodes.With(id);
+        if (nodes.Contains(id)) return;
+        _writtenBy[view.Id] = nodes.With(id);
+        if (inForce is not null && view.BaseEpoch == Epoch.None && view.Epoch.Value - inForce.Epoch.Value < ForcedStep)
+            world.Violate("chain", $"node {node} promises {view}, which is made from no view, although {inForce} is in force on its disk.");
     }
 
     private static ClusterView ConfiguredSet(WorldOptions options)
