@@ -1,6 +1,7 @@
-// The heaviest fully connected set of the connectivity matrix: most votes, then the one with the quorum owner,
-// then most members that stay, then most nodes, then the lexicographically lowest numbers. Exact for real
-// sizes; the search is bounded and deterministic, so all nodes with the same matrix find the same set.
+// The heaviest fully connected set of the connectivity matrix: most votes, then the one with the quorum owner, then most members
+// that stay, then most nodes, then those that hear best (of two ends of a broken link the deaf one goes: what loses packets is
+// mostly the receiver), then the lexicographically lowest numbers. Exact for real sizes; the search is bounded and
+// deterministic, so all nodes with the same matrix find the same set.
 namespace Membership.Engine.Protocol;
 
 internal sealed class Clique
@@ -12,8 +13,9 @@ internal sealed class Clique
     private readonly NodeId _owner;
     private readonly NodeSet _voters;
     private readonly Dictionary<NodeId, NodeSet> _missing = [];
+    private readonly Dictionary<NodeId, int> _deafTo = [];
     private NodeSet _best;
-    private (int Votes, int Owner, int Members, int Count) _bestKey = (-1, 0, 0, 0);
+    private (int Votes, int Owner, int Members, int Count, int Hearing) _bestKey = (-1, 0, 0, 0, 0);
     private int _branches;
 
     private Clique(Func<NodeId, int> votes, NodeId owner, NodeSet voters)
@@ -39,6 +41,7 @@ internal sealed class Clique
             foreach (NodeId speaker in (nodes - heard(listener)).Without(listener))
             {
                 if (oneWayCounts && heard(speaker).Contains(listener)) continue;
+                search._deafTo[listener] = search._deafTo.GetValueOrDefault(listener) + 1;
                 search.Miss(listener, speaker);
                 search.Miss(speaker, listener);
                 troubled = troubled.With(listener).With(speaker);
@@ -51,11 +54,15 @@ internal sealed class Clique
 
     private void Miss(NodeId from, NodeId to) => _missing[from] = _missing.GetValueOrDefault(from).With(to);
 
-    private (int Votes, int Owner, int Members, int Count) KeyOf(NodeSet set)
+    private (int Votes, int Owner, int Members, int Count, int Hearing) KeyOf(NodeSet set)
     {
-        int votes = 0;
-        foreach (NodeId node in set) votes += _votes(node);
-        return (votes, set.Contains(_owner) ? 1 : 0, (set - _voters).Count, set.Count);
+        int votes = 0, deaf = 0;
+        foreach (NodeId node in set)
+        {
+            votes += _votes(node);
+            deaf += _deafTo.GetValueOrDefault(node);
+        }
+        return (votes, set.Contains(_owner) ? 1 : 0, (set - _voters).Count, set.Count, -deaf);
     }
 
     private void Explore(NodeSet taken, NodeSet open)

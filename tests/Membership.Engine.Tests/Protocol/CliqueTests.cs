@@ -33,11 +33,12 @@ public sealed class CliqueTests
     public void The_clique_is_the_one_that_brute_force_finds() => QuorumTests.ForAll(Matrices, matrix =>
     {
         NodeSet best = default;
-        (int, int, int, int) bestKey = (-1, 0, 0, 0);
+        (int, int, int, int, int) bestKey = (-1, 0, 0, 0, 0);
         foreach (NodeSet set in QuorumTests.Subsets(matrix.Nodes))
         {
             if (set.Any(a => set.Any(b => a != b && !matrix.Edge(a, b)))) continue;
-            var key = (set.Sum(node => matrix.Votes[node.Value - 1]), set.Any(node => node.Value == matrix.Owner) ? 1 : 0, (set - matrix.Voters).Count, set.Count);
+            var key = (set.Sum(node => matrix.Votes[node.Value - 1]), set.Any(node => node.Value == matrix.Owner) ? 1 : 0, (set - matrix.Voters).Count, set.Count,
+                -set.Sum(node => (matrix.Nodes - matrix.Rows[node.Value - 1]).Count));
             if (key.CompareTo(bestKey) > 0 || (key == bestKey && string.CompareOrdinal(Order(set), Order(best)) < 0)) (best, bestKey) = (set, key);
         }
         return matrix.Heaviest() == best;
@@ -48,6 +49,17 @@ public sealed class CliqueTests
     {
         var matrix = new Matrix([NodeSet.Of(1, 2, 3), NodeSet.Of(1, 2, 3), NodeSet.Of(2, 3)], [1, 1, 1], 0, default);
         Assert.Equal(NodeSet.Of(1, 2), matrix.Heaviest());
+    }
+
+    [Fact]
+    public void Of_two_ends_the_deaf_one_goes()
+    {
+        // Node 1 does not hear node 2, which hears everybody: what loses packets is mostly the receiver.
+        NodeSet[] deaf = [NodeSet.Of(1, 3), NodeSet.Of(1, 2, 3), NodeSet.Of(1, 2, 3)];
+        Assert.Equal(NodeSet.Of(2, 3), new Matrix(deaf, [1, 1, 1], 0, default).Heaviest());
+        // Not against the witness' owner, nor against a vote.
+        Assert.Equal(NodeSet.Of(1, 3), new Matrix(deaf, [1, 1, 1], 1, default).Heaviest());
+        Assert.Equal(NodeSet.Of(1, 3), new Matrix(deaf, [2, 1, 1], 0, default).Heaviest());
     }
 
     [Fact]

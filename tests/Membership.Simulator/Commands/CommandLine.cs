@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Simulator.Gray;
 using Membership.Simulator.Workload;
 
 namespace Membership.Simulator.Commands;
@@ -15,12 +16,14 @@ internal sealed record CommandLine
         eng/simulate --replay SEED [--trace] [--nodes ..] [--policy ..] [--focus F] [--defect D]
         eng/simulate --defects all|D1,D2 [--budget SECONDS]
         eng/simulate --scale 2,8,64,256,1024
+        eng/simulate --gray all|IngressLoss,OneWayCut,FlipFlop,Crashes,LinkFlap,TripwireResets [--nodes 100..100] [--minutes 10] [--seeds 1..1] [--trace]
         eng/simulate --scenario FILE [--trace] [--defect D]
         """;
 
     public ulong FirstSeed { get; init; } = 1;
 
-    public ulong LastSeed { get; init; } = 100;
+    /// <summary>Unless said: a hundred random runs, or one seed of a gray failure.</summary>
+    public ulong? LastSeed { get; init; }
 
     public ulong? Replay { get; init; }
 
@@ -42,15 +45,23 @@ internal sealed record CommandLine
 
     public int CampaignSeconds { get; init; } = int.MaxValue;
 
+    public IReadOnlyList<GrayFault>? Gray { get; init; }
+
+    public int Minutes { get; init; } = 10;
+
     public int Run()
     {
         if (Scale is { } sizes) return ScaleCommand.Run(sizes, Console.Out);
+        if (Gray is { } faults) return GrayCommand.Run(GrayNodes, faults, TimeSpan.FromMinutes(Minutes), FirstSeed, LastSeed ?? FirstSeed, Trace, Console.Out);
         if (Defects is { } defects) return DefectsCommand.Run(defects, TimeSpan.FromSeconds(BudgetSeconds), Filter, Console.Out);
         if (Scenario is { } file) return ScenarioCommand.Run(file, Filter.Defects, Trace, Console.Out);
         if (Replay is { } seed) return SeedsCommand.Replay(seed, Filter, Trace, Console.Out);
-        if (Campaign is { } log) return CampaignCommand.Run(log, FirstSeed, LastSeed, TimeSpan.FromSeconds(CampaignSeconds), Filter, Jobs, Console.Out);
-        return SeedsCommand.Run(FirstSeed, LastSeed, Filter, Jobs, Console.Out);
+        if (Campaign is { } log) return CampaignCommand.Run(log, FirstSeed, LastSeed ?? 100, TimeSpan.FromSeconds(CampaignSeconds), Filter, Jobs, Console.Out);
+        return SeedsCommand.Run(FirstSeed, LastSeed ?? 100, Filter, Jobs, Console.Out);
     }
+
+    /// <summary>A hundred, as in the paper, unless --nodes says otherwise.</summary>
+    private int GrayNodes => Filter == new RunFilter() ? 100 : Filter.MaxNodes;
 
     public static int Refuse(string error)
     {
@@ -99,7 +110,7 @@ internal sealed record CommandLine
         switch (name)
         {
             case "--seeds" when Range(value, out ulong first, out ulong last): return this with { FirstSeed = first, LastSeed = last };
-            case "--nodes" when Range(value, out ulong low, out ulong high) && low >= 1 && high <= 64 && low <= high:
+            case "--nodes" when Range(value, out ulong low, out ulong high) && low >= 1 && high <= 200 && low <= high:
                 return this with { Filter = Filter with { MinNodes = (int)low, MaxNodes = (int)high } };
             case "--policy" when value == "all": return this with { Filter = Filter with { Policy = null } };
             case "--policy" when Name(value, out QuorumPolicy policy): return this with { Filter = Filter with { Policy = policy } };
@@ -119,6 +130,16 @@ internal sealed record CommandLine
             case "--budget" when Number(value, out int seconds): return this with { BudgetSeconds = seconds };
             case "--campaign" when Path.GetDirectoryName(Path.GetFullPath(value)) is { } folder && Directory.Exists(folder) && !Directory.Exists(value): return this with { Campaign = value };
             case "--seconds" when Number(value, out int limit) && limit > 0: return this with { CampaignSeconds = limit };
+            case "--minutes" when Number(value, out int minutes) && minutes is >= 1 and <= 600: return this with { Minutes = minutes };
+            case "--gray" when value == "all": return this with { Gray = Enum.GetValues<GrayFault>() };
+            case "--gray":
+                var faults = new List<GrayFault>();
+                foreach (string each in value.Split(','))
+                {
+                    if (!Name(each, out GrayFault fault)) return null;
+                    faults.Add(fault);
+                }
+                return this with { Gray = faults };
             case "--scenario": return this with { Scenario = value };
             case "--scale":
                 var sizes = new List<int>();
