@@ -313,7 +313,22 @@ internal sealed partial class MembershipCore
 
     private void Blame(NodeId node)
     {
-        if (Find(node) is { } peer) peer.Trouble++;
+        if (Find(node) is not { } peer) return;
+        peer.Trouble++;
+        Log($"node {node} keeps this incident waiting ({peer.Trouble})");
+    }
+
+    /// <summary>
+    /// Another's patience ended first: who kept this node waiting for nearly as long is to blame here, too. Else only one row would leave
+    /// that node out, and look as if its owner were the deaf one.
+    /// </summary>
+    private void BlameWhoWasWaitedFor()
+    {
+        if (_stage is not (RegroupStage.Close or RegroupStage.Prune) || Find(_waitingFor) is not { Status: { } status } late) return;
+        if (_stage == RegroupStage.Close && (status.Stage == RegroupStage.Activate || Agrees(late.Node))) return;
+        MonotonicTime since = _stage == RegroupStage.Close ? _stageStartedAt : status.Has(StatusFlags.Persisted) ? late.StatusAt : _decidedAt;
+        // Half a tick: what others raise, they raise on their ticks.
+        if (_now - since >= StageBound - _timing.ClockPeriod / 2) Blame(late.Node);
     }
 
     private bool Silent(NodeId node)
@@ -374,7 +389,11 @@ internal sealed partial class MembershipCore
 
         bool regrouping = IsDeciding;
         ActivationId current = regrouping || !IsMember ? _activation : new ActivationId(InForceId.Epoch, _highestAttempt);
-        if (id > current) EnterActivation(id, RegroupCause.PeerActivated);
+        if (id > current)
+        {
+            if (regrouping) BlameWhoWasWaitedFor();
+            EnterActivation(id, RegroupCause.PeerActivated);
+        }
         else if (id < current || !regrouping)
         {
             if (regrouping) SendStatus(peer);
