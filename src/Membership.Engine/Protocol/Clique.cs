@@ -1,6 +1,6 @@
 // The heaviest fully connected set of the connectivity matrix: most votes, then the one with the quorum owner, then most members
 // that stay, then most nodes, then those that hear best (of two ends of a broken link the deaf one goes: what loses packets is
-// mostly the receiver), then the lexicographically lowest numbers. Exact for real sizes; the search is bounded and
+// mostly the receiver; whoever is left out on purpose although it is heard counts as the deaf one), then the lexicographically lowest numbers. Exact for real sizes; the search is bounded and
 // deterministic, so all nodes with the same matrix find the same set.
 namespace Membership.Engine.Protocol;
 
@@ -13,7 +13,7 @@ internal sealed class Clique
     private readonly NodeId _owner;
     private readonly NodeSet _voters;
     private readonly Dictionary<NodeId, NodeSet> _missing = [];
-    private readonly Dictionary<NodeId, int> _deafTo = [];
+    private readonly Dictionary<NodeId, int> _atFault = [];
     private NodeSet _best;
     private (int Votes, int Owner, int Members, int Count, int Hearing) _bestKey = (-1, 0, 0, 0, 0);
     private int _branches;
@@ -29,10 +29,11 @@ internal sealed class Clique
     /// <param name="nodes">The nodes of the matrix.</param>
     /// <param name="heard">A node's row: whom it heard. An edge counts only if both directions work.</param>
     /// <param name="oneWayCounts">Planted defect: one direction is enough.</param>
+    /// <param name="leavesOut">Whom the row of this node lacks, it hears.</param>
     /// <param name="votes">The weight of a node.</param>
     /// <param name="owner">The quorum owner, or none.</param>
     /// <param name="voters">Nodes that only vote; a set with more real members is preferred.</param>
-    public static NodeSet Heaviest(NodeSet nodes, Func<NodeId, NodeSet> heard, bool oneWayCounts, Func<NodeId, int> votes, NodeId owner, NodeSet voters)
+    public static NodeSet Heaviest(NodeSet nodes, Func<NodeId, NodeSet> heard, bool oneWayCounts, Func<NodeId, bool> leavesOut, Func<NodeId, int> votes, NodeId owner, NodeSet voters)
     {
         var search = new Clique(votes, owner, voters);
         NodeSet troubled = default;
@@ -41,7 +42,8 @@ internal sealed class Clique
             foreach (NodeId speaker in (nodes - heard(listener)).Without(listener))
             {
                 if (oneWayCounts && heard(speaker).Contains(listener)) continue;
-                search._deafTo[listener] = search._deafTo.GetValueOrDefault(listener) + 1;
+                NodeId fault = leavesOut(listener) ? speaker : listener;
+                search._atFault[fault] = search._atFault.GetValueOrDefault(fault) + 1;
                 search.Miss(listener, speaker);
                 search.Miss(speaker, listener);
                 troubled = troubled.With(listener).With(speaker);
@@ -56,13 +58,13 @@ internal sealed class Clique
 
     private (int Votes, int Owner, int Members, int Count, int Hearing) KeyOf(NodeSet set)
     {
-        int votes = 0, deaf = 0;
+        int votes = 0, fault = 0;
         foreach (NodeId node in set)
         {
             votes += _votes(node);
-            deaf += _deafTo.GetValueOrDefault(node);
+            fault += _atFault.GetValueOrDefault(node);
         }
-        return (votes, set.Contains(_owner) ? 1 : 0, (set - _voters).Count, set.Count, -deaf);
+        return (votes, set.Contains(_owner) ? 1 : 0, (set - _voters).Count, set.Count, -fault);
     }
 
     private void Explore(NodeSet taken, NodeSet open)

@@ -153,6 +153,16 @@ internal interface IProtocolEffects
     {
     }
 
+    /// <summary>A node lost its place so often that it is not let in before this time; no removals, MinValue = forgotten by the operator's word.</summary>
+    void Quarantined(NodeId node, int removals, MonotonicTime until)
+    {
+    }
+
+    /// <summary>This node petitions and is kept out by the coordinator: why, and for how long. Not said again within a minute.</summary>
+    void KeptOut(NodeId by, string reason)
+    {
+    }
+
     /// <summary>A journal line for people; built only when <see cref="JournalEnabled"/>.</summary>
     void Journal(string line);
 

@@ -37,10 +37,10 @@ internal sealed partial class MembershipCore
             if (installed.Contains(_admissions[i].Node)) EndAdmission(i, MembershipStatus.Ok, null);
     }
 
-    private void RefuseAdmission(NodeId node, string reason)
+    private void EndAdmissionOf(NodeId node, MembershipStatus status, string reason)
     {
         for (int i = _admissions.Count - 1; i >= 0; i--)
-            if (_admissions[i].Node == node) EndAdmission(i, MembershipStatus.Fault, reason);
+            if (_admissions[i].Node == node) EndAdmission(i, status, reason);
     }
 
     private void FailAdmissions(string reason)

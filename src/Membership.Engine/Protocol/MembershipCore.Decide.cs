@@ -50,6 +50,7 @@ internal sealed partial class MembershipCore
         ? (_state.IsEmpty ? StatusFlags.StoreEmpty : 0) | (Phase == NodePhase.Leaving ? StatusFlags.Leaving : 0)
           | (_voting ? StatusFlags.Restarted : 0) | (_regroupAllowed ? 0 : StatusFlags.RegroupNotAllowed)
           | (_forceForm && _activation.IsForming ? StatusFlags.ForceForm : 0) | (_options.Qualified ? 0 : StatusFlags.Disqualified) | (_ownedAtClosing ? StatusFlags.OwnsWitness : 0)
+          | (_leavesOut ? StatusFlags.LeavesOut : 0)
         : Find(node)?.Status?.Flags ?? (_rows.TryGetValue(node, out ConnectivityRow? row) ? row.Flags : 0);
 
     private NodeSet RowOf(NodeId listener)
@@ -65,6 +66,7 @@ internal sealed partial class MembershipCore
             nodes,
             RowOf,
             Defect(PlantedDefects.OneWayEdgeCounts),
+            node => (FlagsOf(node) & StatusFlags.LeavesOut) != 0,
             node => _base is { } view ? view.Find(node).Votes : node == _self ? SelfVotes : Find(node)?.Votes ?? 0,
             _cliqueOwner,
             _voters);

@@ -106,10 +106,11 @@ internal sealed partial class MembershipCore
         foreach (ClusterMember member in view.Members)
         {
             if (Find(member.Node) is not { } peer) continue;
-            MonotonicTime suspect = peer.LastHeard + _timing.LossPeriod;
+            MonotonicTime suspect = peer.LastHeard + SilenceOf(peer);
             if (_now >= suspect)
             {
                 Log($"node {peer.Node} silent for {(_now - peer.LastHeard).TotalMilliseconds:F0} ms");
+                NoteSilence(peer);
                 StartRegroup(RegroupCause.Silence);
                 return;
             }

@@ -135,6 +135,7 @@ internal sealed partial class MembershipCore
             return DropReason.None;
         }
         if (Phase == NodePhase.Joining) return DropReason.UnexpectedKind;
+        if (reply.Outcome == MembershipStatus.Transient) NoteKeptOut(peer, reply.Reason);
         if (reply.Outcome != MembershipStatus.Fault) return DropReason.None;
         if (_startRequest is { } start) _effects.CompleteRequest(start, MembershipStatus.Fault, $"node {peer.Node} refused: {reply.Reason}");
         _startRequest = null;
@@ -203,6 +204,12 @@ internal sealed partial class MembershipCore
             StartRegroup(RegroupCause.JoinAborted);
             return DropReason.None;
         }
+        if (ReasonToKeepOut(peer, view) is { } reason)
+        {
+            EndAdmissionOf(peer.Node, MembershipStatus.Transient, reason);
+            Send(peer, new PetitionReplyMessage(MembershipStatus.Transient, view.Coordinator, Incarnation.None, reason));
+            return DropReason.None;
+        }
         _joinId = Math.Max(_joinId, _now.Ticks);
         _join = new CoordinatedJoin(++_joinId, peer, peer.Incarnation, view, _now) { StoreId = petition.StoreId, Disqualified = petition.Disqualified };
         Log($"join of {peer.Node} begins");
@@ -212,7 +219,7 @@ internal sealed partial class MembershipCore
 
     private DropReason Refuse(Peer peer, string reason)
     {
-        RefuseAdmission(peer.Node, reason);
+        EndAdmissionOf(peer.Node, MembershipStatus.Fault, reason);
         Send(peer, new PetitionReplyMessage(MembershipStatus.Fault, NodeId.Invalid, Incarnation.None, reason));
         return DropReason.None;
     }

@@ -108,6 +108,8 @@ internal sealed partial class MembershipCore
         _cleanedUp1 = default;
         _cleanedUp2 = false;
         _ejected = _unreachable = default;
+        _keptOut = null;
+        _clearings.Clear();
         _regroupAllowed = true;
         _nextTick = MonotonicTime.MaxValue;
         ResetDecision();

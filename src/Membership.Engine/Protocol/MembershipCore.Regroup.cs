@@ -84,7 +84,7 @@ internal sealed partial class MembershipCore
         _base = id.IsForming ? null : _inForce ?? _durable.InForce;
         _adoptIncident = false;
         _retransmissions = 0;
-        _lateNodeHeard = _ownedAtClosing = false;
+        _lateNodeHeard = _ownedAtClosing = _leavesOut = false;
         _heard = _closed = default;
         _rows.Clear();
         _rowsChanged = true;
@@ -186,6 +186,8 @@ internal sealed partial class MembershipCore
         }
         _heard = heard;
         if (_activation.IsForming && FormingMustWait()) return;
+        _leavesOut = Participants.Any(node => Find(node) is { } peer && !heard.Contains(node) && !_ejected.Contains(node) && IsLeftOut(peer)
+            && (_unreachable.Contains(node) || _now - peer.LastHeard < 1.5 * _timing.ClockPeriod));
         _ownedAtClosing = _ownedUntil > _now;
         SetStage(RegroupStage.Close);
         foreach (Peer peer in _peerList)
@@ -310,6 +312,9 @@ internal sealed partial class MembershipCore
     private bool _rowsChanged;
     private bool _lateNodeHeard;
     private bool _ownedAtClosing;
+
+    /// <summary>This node's row lacks somebody whom it hears.</summary>
+    private bool _leavesOut;
 
     private void Blame(NodeId node)
     {
@@ -499,6 +504,7 @@ internal sealed partial class MembershipCore
         if (!_regroupAllowed) flags |= StatusFlags.RegroupNotAllowed;
         if (_forceForm && _activation.IsForming) flags |= StatusFlags.ForceForm;
         if (_ownedAtClosing) flags |= StatusFlags.OwnsWitness;
+        if (_leavesOut) flags |= StatusFlags.LeavesOut;
         if (!_options.Qualified) flags |= StatusFlags.Disqualified;
         if (!CallbacksDone) flags |= StatusFlags.InCallback;
         if (_stageDone) flags |= StatusFlags.StageDone;
@@ -543,6 +549,7 @@ internal sealed partial class MembershipCore
             else Halt(HaltCode.Removed, $"view {view} is in force without this node");
             return;
         }
+        NoteRemovals(former, view);
         _inForce = view;
         _timing = view.Timing;
         _highestAttempt = 0;
@@ -725,6 +732,7 @@ internal sealed partial class MembershipCore
     {
         Log($"{Installed} installed");
         _finishedView = Installed!.Id;
+        NoteFalseAlarms();
         // It makes up for a joined view whose callbacks an incident overtook.
         _finishJoinInstall = false;
         _effects.ViewInstalled(Installed, _activation);

@@ -104,6 +104,11 @@ internal sealed partial class MembershipCore
 
     private DropReason OnRoleChange(in MessageHeader header, Peer peer, RoleChangeMessage message)
     {
+        if (message.Change == RoleChange.ClearQuarantine)
+        {
+            if (_inForce?.Contains(peer.Node) ?? false) ForgetRemovals(message.Node);
+            return DropReason.None;
+        }
         // Every role change makes a new view: what was asked for in another one may have happened already.
         if (Phase != NodePhase.Member || _inForce is not { } view || header.InForce != InForceId || view.Coordinator != _self) return DropReason.StaleActivation;
         bool entitled = message.Change switch

@@ -15,7 +15,7 @@ internal sealed record CoreSnapshot(
     NodePhase Phase, RegroupStage Stage, ActivationId Activation, RegroupCause Cause, Incarnation Incarnation, ClusterView? InForce, ClusterView? Installed,
     ImmutableArray<ClusterView> Pending, Epoch HighestSeen, LeaseState Lease, TimeSpan LeaseRemaining, bool RegroupAllowed, NodeId QuorumOwner, NodeId DeclaredQuorumOwner,
     NodeId SelectedOwner, NodeId ArbitrationWinner, NodeId LastArbitrationWinner, NodeSet Unreachable, ClusterTiming Timing,
-    ImmutableArray<RowSnapshot> Rows, ImmutableArray<PeerSnapshot> Peers, bool IsStale);
+    ImmutableArray<RowSnapshot> Rows, ImmutableArray<PeerSnapshot> Peers, bool IsStale, ImmutableArray<QuarantinedNode> Quarantined, string? KeptOut);
 
 internal sealed partial class MembershipCore
 {
@@ -31,6 +31,7 @@ internal sealed partial class MembershipCore
             [.. rows.OrderBy(static row => row.Node)],
             [.. _peerList.Select(peer => new PeerSnapshot(
                 peer.Node, peer.Incarnation, peer.HeardSequence == 0 ? TimeSpan.MaxValue : Age(peer.LastHeard), Age(peer.AckedSentAt), Age(peer.HeardByAt),
-                [.. peer.LastHeardOnPath.Select(heard => peer.HeardSequence == 0 ? TimeSpan.MaxValue : Age(heard))], [.. peer.RoundTripOnPath], peer.TripwireLost))], IsStale);
+                [.. peer.LastHeardOnPath.Select(heard => peer.HeardSequence == 0 ? TimeSpan.MaxValue : Age(heard))], [.. peer.RoundTripOnPath], peer.TripwireLost))], IsStale,
+            Quarantined(now), _keptOut);
     }
 }

@@ -166,9 +166,12 @@ internal sealed partial class MembershipCore
         if (!Begin(now)) return;
         if (Find(node) is { } peer && peer.Incarnation == incarnation && IsMember && _inForce!.Contains(node, incarnation))
         {
-            peer.TripwireLost = true;
             if (_options.TrustConnectionRefused) _effects.ProbeCrashEvidence(node, incarnation);
-            StartRegroup(RegroupCause.TripwireLost);
+            if (!AsksFirst(peer))
+            {
+                peer.TripwireLost = true;
+                StartRegroup(RegroupCause.TripwireLost);
+            }
         }
         End();
     }
@@ -267,6 +270,8 @@ internal sealed partial class MembershipCore
         }
         TendWitness();
         CheckAdmissions();
+        CheckAlarms();
+        SayClearings();
         AttendRoleRequests();
         TendState();
     }

@@ -80,6 +80,9 @@ internal enum RoleChange : byte
 
     /// <summary>The former master, the sender, has stopped its master-only work.</summary>
     HandedOver,
+
+    /// <summary>To every member: the operator says that the node is well again, so its removals are forgotten. No change of roles; older versions drop it.</summary>
+    ClearQuarantine,
 }
 
 /// <summary>What follows the header; null stands for a plain heartbeat.</summary>
@@ -170,6 +173,9 @@ internal enum StatusFlags : ushort
 
     /// <summary>The sender's own option says that it may hold no role; asked when forming.</summary>
     Disqualified = 2048,
+
+    /// <summary>Whom the sender's row lacks it hears, and leaves out on purpose: the host's word, or it kept the incident waiting. So the sender is not deaf.</summary>
+    LeavesOut = 4096,
 }
 
 /// <summary>A node's regroup status: sent on entering a stage, on any change, and every tick.</summary>
@@ -210,7 +216,7 @@ internal sealed record PetitionMessage(
 /// <param name="Outcome">Ok = the coordinator is told by the petitioner's next petition to it; Already = the old life is still up; Transient; Fault = refused for good.</param>
 /// <param name="Coordinator">Who runs joins.</param>
 /// <param name="IncarnationFloor">The joiner's incarnation must be above this.</param>
-/// <param name="Reason">For Fault: what was wrong, for the log of the petitioner.</param>
+/// <param name="Reason">For Fault what was wrong, for Transient why it is kept out for a while (or empty): for the log of the petitioner.</param>
 internal sealed record PetitionReplyMessage(
     MembershipStatus Outcome, NodeId Coordinator, Incarnation IncarnationFloor, string Reason) : MessageBody(MessageKind.PetitionReply);
 

@@ -74,6 +74,21 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
 
     public bool TripwireLost;
 
+    /// <summary>The life whose tripwire broke although it was alive.</summary>
+    public Incarnation FalseAlarmLife;
+
+    /// <summary>When the tripwire of such a life broke again and it was asked; MinValue = nothing is open.</summary>
+    public MonotonicTime AlarmAt = MonotonicTime.MinValue;
+
+    /// <summary>How often this life was silent for a loss period and began a regroup that it outlived, and when last.</summary>
+    public int Silences;
+    public MonotonicTime SilentAt = MonotonicTime.MinValue;
+
+    // The node, over all its lives: how often it lost its place in a row, when last, and until when it is not let in again.
+    public int Removals;
+    public MonotonicTime RemovedAt = MonotonicTime.MinValue;
+    public MonotonicTime QuarantinedUntil = MonotonicTime.MinValue;
+
     /// <summary>How often this node's silence raised an attempt in the current incident.</summary>
     public int Trouble;
 
@@ -114,5 +129,7 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
         Status = null;
         StatusAt = MonotonicTime.MinValue;
         TripwireLost = false;
+        Silences = 0;
+        AlarmAt = SilentAt = MonotonicTime.MinValue;
     }
 }

@@ -67,6 +67,9 @@ internal sealed record ProtocolOptions
     /// <summary>Without a frame of the master for this long a node is stale (default 10 s, the notification guide's).</summary>
     public TimeSpan StaleAfter { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>When and for how long a node that keeps losing its place is kept out.</summary>
+    public QuarantineOptions Quarantine { get; init; } = QuarantineOptions.Default;
+
     /// <summary>The exclusive kernel lock on the local store is held.</summary>
     public bool StoreLocked { get; init; } = true;
 
@@ -106,4 +109,7 @@ internal enum PlantedDefects
     ReadDespitePromise = 1 << 24,
     JoinWithoutState = 1 << 25,
     WitnessDespiteRecord = 1 << 26,
+    NoQuarantine = 1 << 27,
+    TripwireAlwaysBelieved = 1 << 28,
+    NoPatience = 1 << 29,
 }

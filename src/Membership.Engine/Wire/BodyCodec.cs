@@ -257,7 +257,7 @@ internal static class BodyCodec
     private static RoleChange ReadRoleChange(ref WireReader reader)
     {
         byte value = reader.U8();
-        if (value > (byte)RoleChange.HandedOver) reader.Fail();
+        if (value > (byte)RoleChange.ClearQuarantine) reader.Fail();
         return (RoleChange)value;
     }
 

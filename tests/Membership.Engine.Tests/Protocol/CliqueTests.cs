@@ -14,8 +14,10 @@ public sealed class CliqueTests
 
         public bool Edge(NodeId a, NodeId b) => Rows[a.Value - 1].Contains(b) && Rows[b.Value - 1].Contains(a);
 
+        public Func<NodeId, bool>? LeavesOut { get; init; }
+
         public NodeSet Heaviest() => Clique.Heaviest(
-            Nodes, node => Rows[node.Value - 1], false, node => Votes[node.Value - 1], Owner == 0 ? default : new NodeId(Owner), Voters);
+            Nodes, node => Rows[node.Value - 1], false, LeavesOut ?? (static _ => false), node => Votes[node.Value - 1], Owner == 0 ? default : new NodeId(Owner), Voters);
     }
 
     private static readonly Gen<Matrix> Matrices =
@@ -57,6 +59,8 @@ public sealed class CliqueTests
         // Node 1 does not hear node 2, which hears everybody: what loses packets is mostly the receiver.
         NodeSet[] deaf = [NodeSet.Of(1, 3), NodeSet.Of(1, 2, 3), NodeSet.Of(1, 2, 3)];
         Assert.Equal(NodeSet.Of(2, 3), new Matrix(deaf, [1, 1, 1], 0, default).Heaviest());
+        // Node 1 hears node 2, and leaves it out on purpose.
+        Assert.Equal(NodeSet.Of(1, 3), new Matrix(deaf, [1, 1, 1], 0, default) { LeavesOut = static node => node.Value == 1 }.Heaviest());
         // Not against the witness' owner, nor against a vote.
         Assert.Equal(NodeSet.Of(1, 3), new Matrix(deaf, [1, 1, 1], 1, default).Heaviest());
         Assert.Equal(NodeSet.Of(1, 3), new Matrix(deaf, [2, 1, 1], 0, default).Heaviest());

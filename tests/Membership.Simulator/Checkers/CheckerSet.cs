@@ -20,6 +20,7 @@ internal sealed class CheckerSet
     private readonly StormChecker _storm;
     private readonly HealthyNodeChecker _healthy;
 
+    private readonly QuarantineChecker _quarantine;
     private readonly RoleChecker _roles;
     private readonly StaleChecker _stale;
     private readonly StateChecker _state;
@@ -35,6 +36,7 @@ internal sealed class CheckerSet
         _promises = new PromiseChecker(world);
         _storm = new StormChecker(world);
         _healthy = new HealthyNodeChecker(world);
+        _quarantine = new QuarantineChecker(world);
         _roles = new RoleChecker(world, _chain);
         _stale = new StaleChecker(world, _chain);
         _state = new StateChecker(world);
@@ -65,6 +67,7 @@ internal sealed class CheckerSet
     public void InForceSomewhere(int node, ClusterView view)
     {
         _healthy.NewViewInForce(view, _chain.Before(view));
+        _quarantine.NewViewInForce(view, _chain.Before(view));
         _exclusivity.ViewInForce(node, view);
     }
 
@@ -102,6 +105,8 @@ internal sealed class CheckerSet
         if (stage == RegroupStage.Activate) _storm.Activated(process);
         _callbacks.StageEntered(process, activation, stage);
     }
+
+    public void Quarantined(SimProcess process, NodeId node, int removals, MonotonicTime until) => _quarantine.Announced(process, node, removals, until);
 
     public void CallbackInvoked(SimProcess process, in CallbackRequest callback) => _callbacks.Invoked(process, in callback);
 

@@ -8,10 +8,10 @@ namespace Membership.Simulator.Checkers;
 
 internal static class LivenessChecker
 {
-    /// <summary>Detection and halting, a forming with arbitration, and a join for every other node, each tried again a few times.</summary>
+    /// <summary>Detection and halting, a forming with arbitration, and a join for every other node, each tried again a few times, after the longest quarantine.</summary>
     public static long Bound(WorldOptions options)
         => 20 * options.L + 3 * options.DiscoveryTime.Ticks + 3 * options.ArbitrationTimeout.Ticks + 2 * options.JoinTimeout.Ticks
-            + options.CallbackLimit.Ticks + options.Nodes * 4 * options.L;
+            + options.CallbackLimit.Ticks + options.Nodes * 4 * options.L + (options.Quarantine.After == 0 ? 0 : options.Quarantine.Limit.Ticks);
 
     /// <summary>Every node is a member of one installed view of all nodes, not in a regroup, with a valid lease.</summary>
     public static bool Whole(ClusterWorld world)

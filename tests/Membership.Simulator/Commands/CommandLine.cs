@@ -16,7 +16,7 @@ internal sealed record CommandLine
         eng/simulate --replay SEED [--trace] [--nodes ..] [--policy ..] [--focus F] [--defect D]
         eng/simulate --defects all|D1,D2 [--budget SECONDS]
         eng/simulate --scale 2,8,64,256,1024
-        eng/simulate --gray all|IngressLoss,OneWayCut,FlipFlop,Crashes,LinkFlap,TripwireResets [--nodes 100..100] [--minutes 10] [--seeds 1..1] [--trace]
+        eng/simulate --gray all|IngressLoss,OneWayCut,FlipFlop,Crashes,LinkFlap,Blinks,TripwireResets [--nodes 100..100] [--minutes 10] [--seeds 1..1] [--trace]
         eng/simulate --scenario FILE [--trace] [--defect D]
         """;
 

@@ -3,8 +3,10 @@
 using System.Diagnostics;
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Simulator.Gray;
 using Membership.Simulator.Scenarios;
 using Membership.Simulator.Workload;
+using Membership.Simulator.World;
 
 namespace Membership.Simulator.Commands;
 
@@ -17,7 +19,7 @@ internal static class DefectsCommand
         {
             long started = Stopwatch.GetTimestamp();
             TimeSpan share = budget / defects.Count;
-            string scripts = string.Join(",", ScenariosThatCatch(defect));
+            string scripts = string.Join(",", ScenariosThatCatch(defect).Concat(GrayFailuresThatCatch(defect)));
             if (scripts.Length > 0) scripts = $" scenarios={scripts}";
             (ulong Seed, RunFilter Filter, string Checker)? caught = Search(defect, filter, share, started);
             if (caught is { } found)
@@ -33,6 +35,21 @@ internal static class DefectsCommand
         }
         output.WriteLine($"defects={defects.Count} caught={defects.Count - missed} missed={missed}");
         return missed == 0 ? 0 : 1;
+    }
+
+    // Rules that only bound what trouble costs: no checker objects without them, the bill does.
+    private static IEnumerable<string> GrayFailuresThatCatch(PlantedDefects defect)
+    {
+        GrayFault? fault = defect switch
+        {
+            PlantedDefects.TripwireAlwaysBelieved => GrayFault.TripwireResets,
+            PlantedDefects.NoPatience => GrayFault.Blinks,
+            _ => null,
+        };
+        if (fault is not { } told) yield break;
+        WorldOptions options = GrayRun.Options(5, ClusterTiming.Default, seed: 1);
+        long with = GrayRun.Run(options, told, TimeSpan.FromMinutes(5).Ticks).Incidents, without = GrayRun.Run(options with { Defects = defect }, told, TimeSpan.FromMinutes(5).Ticks).Incidents;
+        if (without > 2 * with) yield return $"gray:{told}({with}->{without})";
     }
 
     // The scripts lie in the source tree; eng/simulate says where.

@@ -1,6 +1,7 @@
 // Failures that are neither up nor down: the ones of the Rapid paper (Suresh et al., ATC 2018), and two that strike one link or
 // one connection again and again. Each knows which nodes are at fault; everybody else is healthy and must stay.
 using Membership.Engine;
+using Membership.Engine.Protocol;
 using Membership.Simulator.World;
 
 namespace Membership.Simulator.Gray;
@@ -22,6 +23,9 @@ internal enum GrayFault
     /// <summary>One link between two nodes fails for a little less or more than L, again and again.</summary>
     LinkFlap,
 
+    /// <summary>One link fails again and again for just so long that its silence is noticed, and is back when the regroup looks.</summary>
+    Blinks,
+
     /// <summary>Something on the way closes the tripwire connection of two nodes every second; datagrams pass.</summary>
     TripwireResets,
 }
@@ -37,7 +41,7 @@ internal static class GrayFaults
         int count = fault switch
         {
             GrayFault.Crashes => Math.Max(1, nodes / 10),
-            GrayFault.LinkFlap or GrayFault.TripwireResets => 2,
+            GrayFault.LinkFlap or GrayFault.Blinks or GrayFault.TripwireResets => 2,
             _ => 1,
         };
         int apart = count == 2 ? nodes / 2 : 1;
@@ -71,6 +75,9 @@ internal static class GrayFaults
             case GrayFault.LinkFlap:
                 var rng = Rng.For(world.Options.Seed, "link flap");
                 FlapLink(world, rng, at.First().Value, at.Last().Value);
+                break;
+            case GrayFault.Blinks:
+                Blink(world, at.First().Value, at.Last().Value);
                 break;
             case GrayFault.TripwireResets:
                 ResetTripwire(world, at.First().Value, at.Last().Value);
@@ -114,6 +121,29 @@ internal static class GrayFaults
             world.Network.Mend(b, a);
             world.After(world.Options.L / 2 + rng.Span(0, world.Options.L), () => FlapLink(world, rng, a, b));
         });
+    }
+
+    // The link comes back at the moment at which one end begins a regroup because of it.
+    private static void Blink(ClusterWorld world, int a, int b)
+    {
+        if (world.QuietPhase) return;
+        world.Network.Cut(a, b);
+        world.Network.Cut(b, a);
+        Restore(world.Now);
+
+        void Restore(long since)
+        {
+            if (world.QuietPhase) return;
+            bool noticed = world.Node(a).Process?.Core?.Stage is RegroupStage.Activate or RegroupStage.Close || world.Node(b).Process?.Core?.Stage is RegroupStage.Activate or RegroupStage.Close;
+            if (!noticed && world.Now - since < world.Options.L)
+            {
+                world.After(Ticks.Microsecond * 20, () => Restore(since));
+                return;
+            }
+            world.Network.Mend(a, b);
+            world.Network.Mend(b, a);
+            world.After(world.Options.L, () => Blink(world, a, b));
+        }
     }
 
     private static void ResetTripwire(ClusterWorld world, int a, int b)

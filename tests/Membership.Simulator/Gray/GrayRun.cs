@@ -77,6 +77,7 @@ internal sealed class GrayRun
         Rule = new QuorumRule(QuorumPolicy.NodeMajority, TieBreaker.LowestNode, false),
         Timing = timing,
         StartFromView = true,
+        Quarantine = QuarantineOptions.Default,
     };
 
     private GrayResult Run(long duration)
@@ -158,7 +159,7 @@ internal sealed class GrayRun
         {
             if (_atFault.Contains(new NodeId(node.Number))) continue;
             if (node.Process?.Core.Installed is not { } view || node.Process.Core.Stage != RegroupStage.None) return false;
-            bool without = _fault is GrayFault.LinkFlap or GrayFault.TripwireResets ? !_atFault.IsSubsetOf(view.Nodes) : !view.Nodes.Overlaps(_atFault);
+            bool without = _fault is GrayFault.LinkFlap or GrayFault.Blinks or GrayFault.TripwireResets ? !_atFault.IsSubsetOf(view.Nodes) : !view.Nodes.Overlaps(_atFault);
             if (!without) return false;
         }
         return true;

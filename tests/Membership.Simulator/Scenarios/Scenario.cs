@@ -116,7 +116,7 @@ internal sealed record Scenario(
         bool pinned = false, evidence = false, drift = true, locked = true, supervised = false, fromView = true, bootstrap = true;
         ClusterTiming timing = ClusterTiming.Local;
         int[]? votes = null;
-        string? period = null, stale = null;
+        string? period = null, stale = null, quarantine = null;
         ulong disqualified = 0;
         double discovery = 2;
         for (int i = 1; i < words.Length; i++)
@@ -141,6 +141,7 @@ internal sealed record Scenario(
                 case "drift": drift = value == "on"; break;
                 case "locked": locked = value == "on"; break;
                 case "supervised": supervised = value == "on"; break;
+                case "quarantine": quarantine = value; break; // quarantine=2,4L: after two removals, for 4 L
                 case "bootstrap": bootstrap = value == "on"; break;
                 default: throw new FormatException($"'{pair[0]}' is not a setting");
             }
@@ -168,6 +169,11 @@ internal sealed record Scenario(
             WitnessPeriod = timing.LossPeriod.Ticks,
         };
         if (stale is not null) options = options with { StaleAfter = new TimeSpan(Duration(stale, options)), FrameInterval = new TimeSpan(Duration(stale, options) * 2 / 5) };
+        if (quarantine?.Split(',') is [var after, var time])
+        {
+            var kept = new TimeSpan(Duration(time, options));
+            options = options with { Quarantine = new QuarantineOptions { After = int.Parse(after, CultureInfo.InvariantCulture), Window = 100 * options.Timing.LossPeriod, Time = kept, Limit = 8 * kept } };
+        }
         return period is null ? options : options with { WitnessPeriod = Duration(period, options) };
     }
 }

@@ -77,6 +77,11 @@ internal sealed partial class ScenarioRunner
                 return () => First(NodesOf(words[1]), node => node.Process?.LastRoleAnswer?.ToString() is var answer && answer == words[2] ? null : $"node {node.Number} was answered {answer ?? "nothing yet"}");
             case "stale" or "fresh":
                 return () => First(NodesOf(words[1]), node => node.Process?.Core.IsStale == (words[0] == "stale") ? null : $"{State(node)} is {(node.Process?.Core.IsStale == true ? "" : "not ")}stale");
+            case "kept-out": // expect kept-out 3: it petitions, and was told that it is quarantined
+                return () => First(NodesOf(words[1]), node => node.Process is { Halted: false } process && process.Core.TakeSnapshot(process.LocalNow).KeptOut is not null ? null : $"{State(node)}, and nobody said that it is kept out");
+            case "quarantined": // expect quarantined 1,2 3|none: what these say who is kept out
+                return () => First(NodesOf(words[1]), node => (node.Process is { Halted: false } process ? string.Join(',', process.Core.TakeSnapshot(process.LocalNow).Quarantined.Select(static kept => kept.Node)) : "") is var kept
+                    && kept == (words[2] == "none" ? "" : words[2]) ? null : $"node {node.Number} says that '{kept}' is kept out");
             case "whole":
                 return () => LivenessChecker.Whole(_world) ? null : LivenessChecker.Describe(_world);
             default:

@@ -107,6 +107,9 @@ internal sealed partial class ScenarioRunner
             case "eject": // eject 3 by 1
                 _world.Node(Number(words[3])).Process?.Eject(Number(words[1]));
                 break;
+            case "clear-quarantine": // clear-quarantine 3 by 1
+                _world.Node(Number(words[3])).Process?.ClearQuarantine(Number(words[1]));
+                break;
             case "force-regroup":
                 _world.Node(Number(words[1])).Process?.ForceRegroup();
                 break;

@@ -105,7 +105,11 @@ internal sealed record RunPlan(WorldOptions Options, FaultFocus Focus, long Faul
             _ => rng.Span(l / 2, 4 * l),
         };
         double moments = focus is FaultFocus.Moments or FaultFocus.State ? 0.01 + 0.06 * rng.Unit() : rng.Chance(0.4) ? 0.02 * rng.Unit() : 0;
-        return new RunPlan(options, focus, rng.Span(12 * l, 36 * l), gap, moments, rng.Next() | rng.Next());
+        var plan = new RunPlan(options, focus, rng.Span(12 * l, 36 * l), gap, moments, rng.Next() | rng.Next());
+        // Drawn last, so that it moves nothing that was drawn before.
+        if (rng.Chance(0.5)) return plan;
+        var quarantine = new QuarantineOptions { After = rng.Between(1, 3), Window = TimeSpan.FromTicks(rng.Span(4 * l, 40 * l)), Time = TimeSpan.FromTicks(rng.Span(l, 3 * l)), Limit = TimeSpan.FromTicks(8 * l) };
+        return plan with { Options = options with { Quarantine = quarantine } };
     }
 
     private static ImmutableArray<int> DrawVotes(Rng rng, int nodes)

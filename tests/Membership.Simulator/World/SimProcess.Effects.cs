@@ -225,6 +225,19 @@ internal sealed partial class SimProcess : IProtocolEffects
         _lastDrop = (reason, from);
     }
 
+    void IProtocolEffects.Quarantined(NodeId node, int removals, MonotonicTime until)
+    {
+        if (NothingFollowsHalt("Quarantined")) return;
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, removals == 0 ? $"forgets the removals of node {node}" : $"keeps node {node} out for {(until - LocalNow).TotalSeconds:F1} s after {removals} removals");
+        _world.Checkers.Quarantined(this, node, removals, until);
+    }
+
+    void IProtocolEffects.KeptOut(NodeId by, string reason)
+    {
+        if (NothingFollowsHalt("KeptOut")) return;
+        if (_world.Trace.On) _world.Trace.Line(_world.Now, Number, $"is kept out by node {by}: {reason}");
+    }
+
     void IProtocolEffects.Journal(string line) => _world.Trace.Line(_world.Now, Number, "  . " + line);
 
     /// <summary>What the host's lease object shows; a frozen process keeps showing it.</summary>

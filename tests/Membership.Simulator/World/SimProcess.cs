@@ -154,6 +154,8 @@ internal sealed partial class SimProcess
     /// <summary>Somebody was asked to eject this life.</summary>
     public bool EjectAsked { get; private set; }
 
+    public void ClearQuarantine(int node) => Call(now => Core.ClearQuarantine(NewRequest(RequestKind.Other), new NodeId(node), now));
+
     public void ForceRegroup() => Call(now => Core.ForceRegroup(NewRequest(RequestKind.Other), now));
 
     public void Update(TableUpdate update)

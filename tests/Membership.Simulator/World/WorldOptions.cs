@@ -43,6 +43,9 @@ internal sealed record WorldOptions
 
     public PlantedDefects Defects { get; init; }
 
+    /// <summary>Off unless a run is about it: most stories are about what happens again and again, quickly.</summary>
+    public QuarantineOptions Quarantine { get; init; } = QuarantineOptions.Off;
+
     public double Rho { get; init; } = 0.01;
 
     /// <summary>Nodes' clocks differ in rate by up to rho (else all run alike).</summary>
@@ -129,6 +132,7 @@ internal sealed record WorldOptions
             Qualified = (Disqualified >> number & 1) == 0,
             MembershipFrameInterval = FrameInterval,
             StaleAfter = StaleAfter,
+            Quarantine = Quarantine,
             Defects = Defects,
         };
     }
@@ -137,7 +141,8 @@ internal sealed record WorldOptions
     {
         string text = $"nodes={Nodes} policy={Rule.Policy} tiebreaker={Rule.TieBreaker} pinned={Rule.WitnessPinned} votes={string.Join(",", Votes)} "
             + $"T={T / Ticks.Millisecond}ms L={L / Ticks.Millisecond}ms W={(HasWitness ? WitnessPeriod / Ticks.Millisecond : 0)}ms paths={Paths} discovery={DiscoveryInL}L "
-            + $"loss={LossPerMille}/1000 duplicates={DuplicatePerMille}/1000 start={(StartFromView ? "from a view" : "empty")} evidence={TrustConnectionRefused}{(MixedVersions ? " versions mixed" : "")}";
+            + $"loss={LossPerMille}/1000 duplicates={DuplicatePerMille}/1000 start={(StartFromView ? "from a view" : "empty")} evidence={TrustConnectionRefused}{(MixedVersions ? " versions mixed" : "")}"
+            + (Quarantine.After == 0 ? "" : $" quarantine={Quarantine.After}x,{Quarantine.Time.TotalMilliseconds:F0}..{Quarantine.Limit.TotalMilliseconds:F0}ms");
         return Defects == PlantedDefects.None ? text : $"{text} defect={Defects}";
     }
 }
