@@ -38,6 +38,7 @@ internal static class CommandTree
         root.Subcommands.Add(About("eject", "Removes another node: it halts; the others go on without it", static (node, _) => new ControlRequest { Verb = ControlVerb.Eject, Node = node }));
         Command qualify = About("qualify", "Lets a node hold roles, or with --not keeps it from them", static (node, not) => new ControlRequest { Verb = ControlVerb.Qualify, Node = node, Qualified = !not }, withNot: true);
         root.Subcommands.Add(qualify);
+        root.Subcommands.Add(Quarantine());
         root.Subcommands.Add(Orders("leave", "The node leaves the cluster; its process goes on", ControlVerb.Leave));
         root.Subcommands.Add(Orders("switchover", "The master, asked for it, hands its role to the vice-master", ControlVerb.SwitchOver));
         root.Subcommands.Add(Orders("force-regroup", "Runs a regroup now", ControlVerb.ForceRegroup));
@@ -128,6 +129,14 @@ internal static class CommandTree
             Print(result, await Target(result).AskAsync(request(new NodeId(result.GetValue(node)), withNot && result.GetValue(not)) with { Timeout = Timeout(result) }, token)));
         command.Arguments.Add(node);
         if (withNot) command.Options.Add(not);
+        return command;
+    }
+
+    private static Command Quarantine()
+    {
+        Command command = Does("quarantine", "Who is kept out because it keeps losing its place, and for how long", async (result, token) =>
+            Print(result, await Target(result).AskAsync(new ControlRequest { Verb = ControlVerb.Nodes, Timeout = Timeout(result) }, token), Report.Quarantine));
+        command.Subcommands.Add(About("clear", "A node is well again: its removals are forgotten, and it is let in", static (node, _) => new ControlRequest { Verb = ControlVerb.ClearQuarantine, Node = node }));
         return command;
     }
 

@@ -31,6 +31,9 @@ internal static class Report
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"cluster   {s.ClusterId}, as seen by node {s.Self} ({s.Role})");
         text.AppendLine(CultureInfo.InvariantCulture, $"state     {State(s)}");
+        if (s.KeptOut is { } why) text.AppendLine(CultureInfo.InvariantCulture, $"kept out  {why}");
+        foreach (SnapshotNode kept in s.Nodes)
+            if (kept.Quarantine is { } quarantine) text.AppendLine(CultureInfo.InvariantCulture, $"kept out  node {kept.Node}: {Quarantine(quarantine)}");
         text.AppendLine(s.View is { } view ? Text($"view      epoch {view.Epoch}, members {List(view.Members)} of {s.Nodes.Count}, master {None(view.Master)}, vice-master {None(view.ViceMaster)}") : "view      none: not a member");
         text.AppendLine(CultureInfo.InvariantCulture, $"lease     {s.Lease.State}, epoch {s.Lease.Epoch}, {Ms(s.Lease.Remaining)} left of L = {Ms(s.Timing.LossPeriod)}");
         text.AppendLine(s.Witness is { } w ? Text($"witness   {w.Description}, owner {None(w.Owner)}{(w.LastDetail is null ? "" : $"; last: {w.LastOutcome}, {w.LastDetail}")}") : "witness   none");
@@ -49,6 +52,14 @@ internal static class Report
     public static string Nodes(MembershipSnapshot s) => Table(
         ["node", "role", "state", "life", "votes", "qualified", "endpoints"],
         s.Nodes.Select(static n => (string[])[Text($"{n.Node}"), $"{n.Role}", n.State, Text($"{n.Incarnation}"), Text($"{n.Votes}"), n.Qualified ? "yes" : "no", string.Join(' ', n.Endpoints)]));
+
+    public static string Quarantine(MembershipSnapshot s)
+        => s.Nodes.Any(static node => node.Quarantine is not null)
+            ? string.Join('\n', s.Nodes.Where(static node => node.Quarantine is not null).Select(static node => Text($"node {node.Node}: {Quarantine(node.Quarantine!)}")))
+            : s.KeptOut is { } why ? $"this node is kept out by {why}" : "nobody is kept out";
+
+    private static string Quarantine(SnapshotQuarantine quarantine)
+        => Text($"{quarantine.Removals} removals, {Ms(quarantine.Remaining)} more{(quarantine.Applies ? "" : "; let in all the same: the members are too few without it")}");
 
     public static string View(MembershipSnapshot s)
     {

@@ -21,6 +21,7 @@ public sealed class OptionsBindingTests
             "ArbitrationTimeout": "00:00:20", "ArbitrationEqualizer": "00:00:02", "DiscoveryTime": "00:00:01", "JoinTimeout": "00:00:30",
             "CallbackLimit": "00:00:10", "LeaveTimeout": "00:00:05", "MasterStopTime": "00:00:00.200", "OnHalt": "FailFast",
             "Qualified": false, "MembershipFrameInterval": "00:00:02", "StaleAfter": "00:00:06", "NotificationQueueLength": 64,
+            "Quarantine": { "After": 5, "Window": "02:00:00", "Time": "00:00:30", "Limit": "00:10:00" },
             "WitnessFile": { "Directory": "/var/lib/witness", "OwnershipPeriod": "00:00:04", "RenewInterval": "00:00:01.5" },
             "Nodes": [
               { "Number": 1, "Endpoints": [ "10.0.0.1:7400", "10.1.0.1:7401" ] },
@@ -70,6 +71,9 @@ public sealed class OptionsBindingTests
         Assert.Equal(TimeSpan.FromSeconds(2), options.MembershipFrameInterval);
         Assert.Equal(TimeSpan.FromSeconds(6), options.StaleAfter);
         Assert.Equal(64, options.NotificationQueueLength);
+        Assert.Equal(
+            new QuarantineOptions { After = 5, Window = TimeSpan.FromHours(2), Time = TimeSpan.FromSeconds(30), Limit = TimeSpan.FromMinutes(10) }, NodeOptionsMapping.ToNodeOptions(options, null).Quarantine);
+        Assert.Equal(QuarantineOptions.Default, NodeOptionsMapping.ToNodeOptions(new RegroupMembershipOptions(), null).Quarantine);
         Assert.Equal("/var/lib/witness", options.WitnessFile.Directory);
         Assert.Equal(TimeSpan.FromSeconds(4), options.WitnessFile.OwnershipPeriod);
         Assert.Equal(TimeSpan.FromSeconds(1.5), options.WitnessFile.RenewInterval);
@@ -108,6 +112,7 @@ public sealed class OptionsBindingTests
     [InlineData("\"Keys\": null")]
     [InlineData("\"LocalEndpoints\": null")]
     [InlineData("\"Timing\": null")]
+    [InlineData("\"Quarantine\": null")]
     [InlineData("\"WitnessFile\": null")]
     [InlineData("\"Nodes\": null")]
     [InlineData("\"ClusterId\": null")]

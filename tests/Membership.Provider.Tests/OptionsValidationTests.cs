@@ -47,6 +47,10 @@ public sealed class OptionsValidationTests
         { "frames", static o => o.MembershipFrameInterval = TimeSpan.FromMinutes(2), ["MembershipFrameInterval is 00:02:00", "00:01:00"] },
         { "stale too soon", static o => o.StaleAfter = TimeSpan.FromSeconds(8), ["StaleAfter is 00:00:08", "two and a half times"] },
         { "queue", static o => o.NotificationQueueLength = 0, ["NotificationQueueLength is 0", "1..1000000"] },
+        { "quarantine count", static o => o.Quarantine.After = -1, ["Quarantine.After is -1", "1..1000", "0 for no quarantine"] },
+        { "quarantine time", static o => o.Quarantine.Time = TimeSpan.FromHours(2), ["Quarantine.Time is 02:00:00", "Quarantine.Limit, 01:00:00"] },
+        { "quarantine window", static o => o.Quarantine.Window = TimeSpan.Zero, ["Quarantine.Window is 00:00:00", "00:00:01"] },
+        { "quarantine limit", static o => o.Quarantine.Limit = TimeSpan.FromDays(8), ["Quarantine.Limit is 8.00:00:00", "7.00:00:00"] },
         { "crash evidence", static o => o.CrashEvidence = (CrashEvidence)5, ["CrashEvidence is 5", "ConnectionRefused"] },
     };
 

@@ -43,6 +43,9 @@ public sealed record ClusterPlan
     /// <summary>Whether nodes serve and work as densely as a host would and record it; default true. Without it there is nothing to judge, only membership.</summary>
     public bool Recorded { get; init; } = true;
 
+    /// <summary>Removals after which a node is kept out; default 0, never.</summary>
+    public int QuarantineAfter { get; init; }
+
     /// <summary>Whether a refused connection is taken for proof of a crash; default false.</summary>
     public bool CrashEvidence { get; init; }
 
@@ -61,6 +64,8 @@ public sealed record ClusterPlan
             [nameof(ArbitrationTimeout)] = ArbitrationTimeout.ToString("c"),
             [nameof(CrashEvidence)] = CrashEvidence ? "ConnectionRefused" : "None",
             ["LeaveTimeout"] = "00:00:03",
+            // Nodes are killed and cut off again and again here: that they come back at once is what is looked at.
+            ["Quarantine"] = new JsonObject { ["After"] = QuarantineAfter },
             ["JoinTimeout"] = "00:00:10",
             ["Timing"] = new JsonObject { [nameof(ClockPeriod)] = ClockPeriod.ToString("c"), ["SendRate"] = 4, ["ReceiveRate"] = 2 },
             [nameof(Nodes)] = new JsonArray([.. Enumerable.Range(1, Nodes).Select(static node => new JsonObject { ["Number"] = node, ["Endpoints"] = new JsonArray($"{BridgedNetwork.AddressOf(node)}:7400") })]),

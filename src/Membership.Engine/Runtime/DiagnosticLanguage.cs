@@ -51,6 +51,8 @@ internal static class DiagnosticLanguage
         $"quorum owner {core.QuorumOwner}, declared by the host {core.DeclaredQuorumOwner}, chosen in the last regroup {core.SelectedOwner}",
         $"arbitration winner of the last regroup {core.ArbitrationWinner}, of the last arbitration {core.LastArbitrationWinner}",
         $"unreachable {core.Unreachable}",
+        core.KeptOut is { } why ? $"kept out by {why}" : core.Quarantined.IsEmpty ? "nobody is quarantined" : string.Join('\n', core.Quarantined.Select(static kept =>
+            $"node {kept.Node} quarantined for {Age(kept.Remaining)} after {kept.Removals} removals{(kept.Applies ? "" : ", but let in: too few without it")}")),
         string.Create(CultureInfo.InvariantCulture, $"T {core.Timing.ClockPeriod.TotalMilliseconds:0.###} ms, S {core.Timing.SendRate}, R {core.Timing.ReceiveRate}, L {core.Timing.LossPeriod.TotalMilliseconds:0.###} ms"));
 
     private static string View(CoreSnapshot core)

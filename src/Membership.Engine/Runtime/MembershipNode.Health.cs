@@ -41,6 +41,8 @@ public sealed partial class MembershipNode
             IsHeld = lease.IsHeld,
             IsStale = _isStale,
             WitnessTrouble = parts?.Witness?.Trouble,
+            Quarantined = core is null ? [] : [.. core.Quarantined.Select(static kept => new QuarantinedMember(kept.Node, kept.Removals, kept.Remaining, kept.Applies))],
+            KeptOut = core?.KeptOut,
             SilentPaths = core is null ? [] : [.. SilentPaths(core)],
         };
     }

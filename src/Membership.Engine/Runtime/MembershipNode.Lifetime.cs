@@ -248,6 +248,7 @@ public sealed partial class MembershipNode
             HasWitness = _arbiter is not null,
             WitnessKeepsRecord = _arbiter?.KeepsRecord ?? true,
             AdmitOnRequest = _options.AdmitOnRequest,
+            Quarantine = _options.Quarantine,
             Qualified = _options.Qualified,
             MembershipFrameInterval = _options.MembershipFrameInterval,
             StaleAfter = _options.StaleAfter,

@@ -78,6 +78,9 @@ public sealed record MembershipNodeOptions
     /// <summary>A petitioning node is let in only after <see cref="MembershipNode.JoinAsync"/> was called for it at the coordinator; default false: whoever petitions is.</summary>
     public bool AdmitOnRequest { get; init; }
 
+    /// <summary>When and for how long a node that keeps losing its place is kept out; default <see cref="QuarantineOptions.Default"/>, and <see cref="QuarantineOptions.Off"/> never.</summary>
+    public QuarantineOptions Quarantine { get; init; } = QuarantineOptions.Default;
+
     /// <summary>This node may be master or vice-master when it starts; default true. <see cref="MembershipNode.SetQualificationAsync"/> changes it later.</summary>
     public bool Qualified { get; init; } = true;
 

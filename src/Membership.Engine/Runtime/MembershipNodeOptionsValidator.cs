@@ -34,6 +34,7 @@ internal static class MembershipNodeOptionsValidator
         CheckRange("MembershipFrameInterval", options.MembershipFrameInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), Check);
         Check(options.StaleAfter >= options.MembershipFrameInterval * 2.5 && options.StaleAfter <= TimeSpan.FromMinutes(10),
             $"StaleAfter is {options.StaleAfter}: use at least two and a half times MembershipFrameInterval ({options.MembershipFrameInterval}), so that one lost frame means nothing, and at most 10 minutes.");
+        CheckQuarantine(options.Quarantine, Check);
         Check(options.NotificationQueueLength is >= 1 and <= 1_000_000, $"NotificationQueueLength is {options.NotificationQueueLength}: use 1..1000000 (default 1024).");
         Check(Enum.IsDefined(options.CrashEvidence), $"CrashEvidence is {options.CrashEvidence}: use None or ConnectionRefused.");
         Check(options.TimeProvider is not null, $"TimeProvider is null: leave it at its default, TimeProvider.System.");
@@ -103,6 +104,17 @@ internal static class MembershipNodeOptionsValidator
         check(hasArbiter || !options.WitnessPinned, $"WitnessPinned is true and no arbiter is registered: register one, or set it to false.");
         check(options.Nodes is not { Count: 2 } || hasArbiter || options.TieBreaker != TieBreaker.None || options.AllowTwoNodesWithoutTieBreaker,
             $"Nodes lists two nodes, with neither a tie-breaker nor a witness: the failure of either one would stop both. Register an arbiter, set TieBreaker to LowestNode, or say so with AllowTwoNodesWithoutTieBreaker.");
+    }
+
+    private static void CheckQuarantine(QuarantineOptions? quarantine, Action<bool, FormattableString> check)
+    {
+        check(quarantine is not null, $"Quarantine is null: leave it at its default, or use QuarantineOptions.Off.");
+        if (quarantine is null) return;
+        TimeSpan most = TimeSpan.FromDays(7);
+        check(quarantine.After is >= 0 and <= 1000, $"Quarantine.After is {quarantine.After}: use 1..1000 removals (default 3), or 0 for no quarantine.");
+        CheckRange("Quarantine.Window", quarantine.Window, TimeSpan.FromSeconds(1), most, check);
+        CheckRange("Quarantine.Limit", quarantine.Limit, TimeSpan.FromSeconds(1), most, check);
+        check(quarantine.Time >= TimeSpan.FromSeconds(1) && quarantine.Time <= quarantine.Limit, $"Quarantine.Time is {quarantine.Time}: use {TimeSpan.FromSeconds(1)} to Quarantine.Limit, {quarantine.Limit}.");
     }
 
     private static void CheckRange(string name, TimeSpan value, TimeSpan least, TimeSpan most, Action<bool, FormattableString> check)

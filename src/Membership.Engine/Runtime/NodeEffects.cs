@@ -113,6 +113,10 @@ internal sealed class NodeEffects(
         node.Halt(code, detail);
     }
 
+    public void Quarantined(NodeId peer, int removals, MonotonicTime until) => node.Quarantine(peer, removals, until);
+
+    public void KeptOut(NodeId by, string reason) => logger.KeptOut(self, by, reason);
+
     public void HeartbeatMissed(NodeId peer) => counters.CountMissed();
 
     public void RoundTripMeasured(NodeId peer, int path, TimeSpan time) => metrics.RoundTrip(peer, path, time);

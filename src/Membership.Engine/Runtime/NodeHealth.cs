@@ -34,6 +34,12 @@ public sealed record NodeHealth
     /// <summary>Paths to members on which nothing was heard for longer than L, while other paths may carry on.</summary>
     public ImmutableArray<SilentPath> SilentPaths { get; init; } = [];
 
+    /// <summary>Nodes that are kept out because they keep losing their place: somebody should look at them.</summary>
+    public ImmutableArray<QuarantinedMember> Quarantined { get; init; } = [];
+
+    /// <summary>Why the cluster does not let this node in for now; null when nobody said so, or it is in.</summary>
+    public string? KeptOut { get; init; }
+
     /// <summary>Serving, and nothing is wrong.</summary>
-    public bool IsGood => LoopTurns && HasValidLease && !IsStale && WitnessTrouble is null && SilentPaths.IsEmpty;
+    public bool IsGood => LoopTurns && HasValidLease && !IsStale && WitnessTrouble is null && SilentPaths.IsEmpty && Quarantined.IsEmpty;
 }

@@ -77,4 +77,13 @@ internal static partial class NodeLog
 
     [LoggerMessage(EventId = 24, Level = LogLevel.Warning, Message = "Node {Node}: how far the witness' record has come could not be written to witness.seen")]
     public static partial void WitnessMarkNotKept(this ILogger logger, NodeId node, Exception failure);
+
+    [LoggerMessage(EventId = 25, Level = LogLevel.Warning, Message = "Node {Node}: node {Peer} has lost its place {Removals} times and is not let in again for {Seconds:0} s")]
+    public static partial void Quarantined(this ILogger logger, NodeId node, NodeId peer, int removals, double seconds);
+
+    [LoggerMessage(EventId = 26, Level = LogLevel.Information, Message = "Node {Node}: the removals of node {Peer} are forgotten, by order")]
+    public static partial void QuarantineCleared(this ILogger logger, NodeId node, NodeId peer);
+
+    [LoggerMessage(EventId = 27, Level = LogLevel.Warning, Message = "Node {Node} is not let in for now, says node {By}: {Reason}")]
+    public static partial void KeptOut(this ILogger logger, NodeId node, NodeId by, string reason);
 }

@@ -55,6 +55,7 @@ internal sealed class NodeMetrics : IDisposable
         Gauge("membership.lease.remaining", "s", "What is left of the lease unless it is renewed; 0 while it is held or lost.",
             () => node.Lease.Remaining is var left && left == TimeSpan.MaxValue ? options.EffectiveTiming.LossPeriod.TotalSeconds : left.TotalSeconds);
         Gauge("membership.role", "{role}", "This node's role: 0 out, 1 in, 2 vice-master, 3 master.", () => (int)node.Role);
+        Gauge("membership.quarantined", "{node}", "How many nodes are kept out because they keep losing their place.", () => node.QuarantineCount);
         Gauge("membership.stale", "{state}", "1 while no frame of the master has come for too long.", () => node.IsStale ? 1 : 0);
     }
 

@@ -17,7 +17,7 @@ internal sealed class MembershipPageEndpoints : IDisposable
 {
     private const int LongestOrder = 4096;
 
-    private static readonly string[] Orders = [ControlVerb.Eject, ControlVerb.SwitchOver, ControlVerb.Qualify, ControlVerb.ForceRegroup];
+    private static readonly string[] Orders = [ControlVerb.Eject, ControlVerb.SwitchOver, ControlVerb.Qualify, ControlVerb.ClearQuarantine, ControlVerb.ForceRegroup];
 
     private readonly MembershipPageOptions _options;
     private readonly ClusterMembership _membership;

@@ -103,6 +103,8 @@ internal sealed class ClusterMembership : IClusterMembership, IAsyncDisposable
 
     public Task<MembershipStatus> EjectAsync(NodeId node, CancellationToken cancellationToken = default) => Node.EjectAsync(node, cancellationToken);
 
+    public Task<MembershipStatus> ClearQuarantineAsync(NodeId node, CancellationToken cancellationToken = default) => Node.ClearQuarantineAsync(node, cancellationToken);
+
     public Task<MembershipStatus> ForceRegroupAsync(CancellationToken cancellationToken = default) => Node.ForceRegroupAsync(cancellationToken);
 
     public async Task<MembershipStatus> FormByForceAsync(string reason, CancellationToken cancellationToken = default)

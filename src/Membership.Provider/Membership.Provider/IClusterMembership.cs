@@ -135,6 +135,12 @@ public interface IClusterMembership
     /// <returns>Ok once the node was told; the view without it follows.</returns>
     Task<MembershipStatus> EjectAsync(NodeId node, CancellationToken cancellationToken = default);
 
+    /// <summary>The operator's word that a node that is kept out because it kept losing its place is well again: it is let in when it next asks.</summary>
+    /// <param name="node">Its number.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>Ok, also when nobody kept it out; NotMember when this node is none; Fault for this node itself or an unknown one.</returns>
+    Task<MembershipStatus> ClearQuarantineAsync(NodeId node, CancellationToken cancellationToken = default);
+
     /// <summary>Starts a regroup: the connectivity is looked at anew, and the view gets a new epoch.</summary>
     /// <param name="cancellationToken">Stops waiting; the regroup goes on.</param>
     /// <returns>Ok once it is under way.</returns>

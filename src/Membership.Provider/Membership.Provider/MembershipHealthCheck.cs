@@ -67,6 +67,9 @@ internal sealed class MembershipHealthCheck(ClusterMembership membership, Health
         else if (!health.HasValidLease) wrong.Add(health.IsHeld ? "a regroup holds the lease" : "no valid lease");
         if (health.IsStale) wrong.Add("stale: no frame of the master for too long");
         if (health.WitnessTrouble is { } trouble) wrong.Add($"witness: {trouble}");
+        if (health.KeptOut is { } keptOut) wrong.Add($"kept out by {keptOut}");
+        foreach (QuarantinedMember kept in health.Quarantined)
+            wrong.Add(string.Create(CultureInfo.InvariantCulture, $"node {kept.Node} is quarantined for {kept.Remaining.TotalSeconds:0} s: it lost its place {kept.Removals} times"));
         foreach (SilentPath path in health.SilentPaths)
             wrong.Add(string.Create(CultureInfo.InvariantCulture, $"path {path.Path} to node {path.Node} ({path.Endpoint}) is silent{(path.Silence == TimeSpan.MaxValue ? "" : $" for {path.Silence.TotalSeconds:0.0} s")}"));
         return wrong.Count == 0

@@ -102,6 +102,7 @@ internal sealed class MembershipHostedService(
                 return;
             }
             string? reason = membership.Node.Journal.LastOrDefault(static line => line.Text.StartsWith("cannot decide", StringComparison.Ordinal) || line.Text.StartsWith("join failed", StringComparison.Ordinal)).Text;
+            if ((await membership.Node.GetHealthAsync(lossPeriod).ConfigureAwait(false)).KeptOut is { } keptOut) reason = $"kept out by {keptOut}";
             if (DroppedDatagrams.Explain(membership.Node.GetCounters()) is { } dropped) reason = reason is null ? dropped : $"{reason}; {dropped}";
             logger.NotYetMember(membership.Self, membership.Options.ClusterId, time.GetElapsedTime(began).TotalSeconds, reason ?? "no cluster answers, and the nodes that do are not enough to form one, or another one of them says why");
             wait = lossPeriod * 25;

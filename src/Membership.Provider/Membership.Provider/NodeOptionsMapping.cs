@@ -1,4 +1,5 @@
 // From what a host writes down to what the engine runs on. Nothing is judged here.
+using Membership.Engine;
 using Membership.Engine.Arbitration;
 using Membership.Engine.Runtime;
 using Membership.Engine.Wire;
@@ -35,6 +36,13 @@ internal static class NodeOptionsMapping
         DiscoveryTime = options.DiscoveryTime,
         JoinTimeout = options.JoinTimeout,
         CallbackLimit = options.CallbackLimit,
+        Quarantine = new QuarantineOptions
+        {
+            After = options.Quarantine.After ?? QuarantineOptions.Default.After,
+            Window = options.Quarantine.Window ?? QuarantineOptions.Default.Window,
+            Time = options.Quarantine.Time ?? QuarantineOptions.Default.Time,
+            Limit = options.Quarantine.Limit ?? QuarantineOptions.Default.Limit,
+        },
         Qualified = options.Qualified,
         MembershipFrameInterval = options.MembershipFrameInterval,
         StaleAfter = options.StaleAfter,

@@ -81,6 +81,9 @@ public sealed class RegroupMembershipOptions
     /// <summary>A membership callback that runs longer halts the node; default 30 s.</summary>
     public TimeSpan CallbackLimit { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>When and for how long a node that keeps losing its place is kept out.</summary>
+    public RegroupQuarantineOptions Quarantine { get; set; } = new();
+
     /// <summary>This node may be master or vice-master when it starts; default true.</summary>
     public bool Qualified { get; set; } = true;
 
@@ -157,6 +160,22 @@ public sealed class RegroupTimingOptions
 
     /// <summary>R, heartbeat intervals of silence after which a node is lost; 2..100; null = the preset's.</summary>
     public int? ReceiveRate { get; set; }
+}
+
+/// <summary>When a node that keeps losing its place is kept out for a while: see docs/tuning.md. Leaving cleanly and being ejected do not count.</summary>
+public sealed class RegroupQuarantineOptions
+{
+    /// <summary>How often a node may lose its place before it is kept out, 1..1000; 0 = never; null = the engine's default (3).</summary>
+    public int? After { get; set; }
+
+    /// <summary>A removal counts together with the one before unless so much time went by, 1 s..7 days; null = the engine's default (1 h).</summary>
+    public TimeSpan? Window { get; set; }
+
+    /// <summary>How long it is kept out the first time, doubled each further time, 1 s..<see cref="Limit"/>; null = the engine's default (1 min).</summary>
+    public TimeSpan? Time { get; set; }
+
+    /// <summary>The longest time that doubling comes to, up to 7 days; null = the engine's default (1 h).</summary>
+    public TimeSpan? Limit { get; set; }
 }
 
 /// <summary>The embedded witness: a chain of files in a local directory shared by all nodes of one machine.</summary>

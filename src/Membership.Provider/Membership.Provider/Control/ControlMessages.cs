@@ -10,7 +10,7 @@ public sealed record ControlRequest
     /// <summary>What to do: one of <see cref="ControlVerb"/>.</summary>
     public string Verb { get; init; } = "";
 
-    /// <summary>The node it is about; for eject and qualify.</summary>
+    /// <summary>The node it is about; for eject, qualify and clear-quarantine.</summary>
     public NodeId Node { get; init; }
 
     /// <summary>For qualify: whether it may hold a role. Default true.</summary>
@@ -76,6 +76,9 @@ public static class ControlVerb
     /// <summary>Lets a node hold roles, or not.</summary>
     public const string Qualify = "qualify";
 
+    /// <summary>Forgets the removals of a node, so that it is not kept out any more.</summary>
+    public const string ClearQuarantine = "clear-quarantine";
+
     /// <summary>Runs a regroup now.</summary>
     public const string ForceRegroup = "force-regroup";
 
@@ -88,5 +91,5 @@ public static class ControlVerb
     /// <summary>Forms a cluster by order of the operator, with <see cref="ControlRequest.Text"/> as the reason; over the socket only.</summary>
     public const string FormByForce = "form-by-force";
 
-    internal static readonly string[] All = [Status, Nodes, View, Matrix, Journal, Eject, Leave, SwitchOver, Qualify, ForceRegroup, FormByForce, Diagnose, Keys];
+    internal static readonly string[] All = [Status, Nodes, View, Matrix, Journal, Eject, Leave, SwitchOver, Qualify, ClearQuarantine, ForceRegroup, FormByForce, Diagnose, Keys];
 }

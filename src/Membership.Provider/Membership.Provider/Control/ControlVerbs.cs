@@ -15,7 +15,7 @@ internal static class ControlVerbs
     private const int LongestLine = 1024;
 
     /// <summary>Whether it changes anything, and so is written to the log with who asked.</summary>
-    public static bool Changes(ControlRequest request) => request.Verb is ControlVerb.Eject or ControlVerb.Leave or ControlVerb.SwitchOver or ControlVerb.Qualify or ControlVerb.ForceRegroup or ControlVerb.FormByForce
+    public static bool Changes(ControlRequest request) => request.Verb is ControlVerb.Eject or ControlVerb.Leave or ControlVerb.SwitchOver or ControlVerb.Qualify or ControlVerb.ClearQuarantine or ControlVerb.ForceRegroup or ControlVerb.FormByForce
         || request.Verb == ControlVerb.Diagnose && request.Text?.TrimStart().StartsWith("fault", StringComparison.Ordinal) == true
         || request.Verb == ControlVerb.Keys && request.Text is not (null or "" or "list");
 
@@ -50,7 +50,9 @@ internal static class ControlVerbs
                 return Ended(
                     await membership.SetQualificationAsync(request.Node, request.Qualified, cancellationToken).ConfigureAwait(false), membership,
                     $"Node {request.Node} may {(request.Qualified ? "" : "not ")}hold a role.");
-            case ControlVerb.Eject or ControlVerb.Qualify:
+            case ControlVerb.ClearQuarantine when IsConfigured(membership, request.Node):
+                return Ended(await membership.ClearQuarantineAsync(request.Node, cancellationToken).ConfigureAwait(false), membership, $"The removals of node {request.Node} are forgotten: it is let in when it next asks.");
+            case ControlVerb.Eject or ControlVerb.Qualify or ControlVerb.ClearQuarantine:
                 return Fault($"node is {request.Node.Value}: use the number of a configured node ({string.Join(", ", membership.Options.Nodes.Select(static node => node.Number).Order())}).");
             case ControlVerb.Leave:
                 return Ended(await membership.LeaveAsync(cancellationToken).ConfigureAwait(false), membership, $"Node {membership.Self} has left. Its process goes on; start it anew to come back.");

@@ -36,6 +36,9 @@ public sealed record MembershipSnapshot
     /// <summary>Why it halted; null while it has not.</summary>
     public SnapshotHalt? Halt { get; init; }
 
+    /// <summary>Why the cluster does not let this node in for now; null when nobody said so, or it is in.</summary>
+    public string? KeptOut { get; init; }
+
     /// <summary>The installed view; null while it is not a member.</summary>
     public SnapshotView? View { get; init; }
 
@@ -153,8 +156,11 @@ public sealed record SnapshotNode
     /// <summary>Its role.</summary>
     public MemberRole Role { get; init; }
 
-    /// <summary><c>up</c> (a member that is heard), <c>silent</c> (a member that has not been heard for half a loss period), <c>out</c> (no member), <c>reachable</c> (no member, but heard).</summary>
+    /// <summary><c>up</c> (a member that is heard), <c>silent</c> (a member that has not been heard for half a loss period), <c>out</c> (no member), <c>reachable</c> (no member, but heard), <c>quarantined</c> (no member, and kept out).</summary>
     public string State { get; init; } = "out";
+
+    /// <summary>Why and for how long it is kept out; null for all others.</summary>
+    public SnapshotQuarantine? Quarantine { get; init; }
 
     /// <summary>Its life; 0 while unknown.</summary>
     public Incarnation Incarnation { get; init; }
@@ -170,6 +176,20 @@ public sealed record SnapshotNode
 
     /// <summary>Its lease: always for this node, for another one when it told of it just now, else null.</summary>
     public SnapshotLease? Lease { get; init; }
+}
+
+/// <summary>The quarantine of a node that kept losing its place.</summary>
+public sealed record SnapshotQuarantine
+{
+    /// <summary>How often it lost its place.</summary>
+    public int Removals { get; init; }
+
+    /// <summary>How long it is still kept out. Milliseconds in JSON.</summary>
+    [JsonPropertyName("remainingMs")]
+    public TimeSpan Remaining { get; init; }
+
+    /// <summary>False while the members are too few to do without it: then it is let in all the same.</summary>
+    public bool Applies { get; init; }
 }
 
 /// <summary>What a node tells the pages of the others about itself.</summary>

@@ -26,6 +26,7 @@ internal static class SnapshotBuilder
             Role = MembershipNode.RoleIn(view, self),
             Stale = core?.IsStale ?? false,
             Halt = node.Halted is { } halt ? new SnapshotHalt(halt.Code, halt.Detail) : null,
+            KeptOut = core?.KeptOut,
             View = view is null ? null : View(view),
             Pending = core is null ? [] : [.. core.Pending.Select(View)],
             HighestEpoch = core?.HighestSeen ?? Epoch.None,
@@ -72,11 +73,14 @@ internal static class SnapshotBuilder
         bool member = view is not null && view.Contains(node);
         PeerSnapshot? peer = core?.Peers.FirstOrDefault(peer => peer.Node == node);
         bool heard = node == self ? core is not null : peer is not null && peer.Heard < timing.LossPeriod;
+        SnapshotQuarantine? quarantine = !member && core?.Quarantined.FirstOrDefault(kept => kept.Node == node) is { Removals: > 0 } kept
+            ? new SnapshotQuarantine { Removals = kept.Removals, Remaining = kept.Remaining, Applies = kept.Applies } : null;
         return new SnapshotNode
         {
+            Quarantine = quarantine,
             Node = node,
             Role = MembershipNode.RoleIn(view, node),
-            State = member ? (node == self || peer!.Heard < timing.HeartbeatInterval + timing.ClockPeriod ? "up" : "silent") : heard ? "reachable" : "out",
+            State = member ? (node == self || peer!.Heard < timing.HeartbeatInterval + timing.ClockPeriod ? "up" : "silent") : quarantine is { Applies: true } ? "quarantined" : heard ? "reachable" : "out",
             Incarnation = member ? view!.Find(node).Incarnation : node == self ? core?.Incarnation ?? Incarnation.None : peer?.Incarnation ?? Incarnation.None,
             Votes = member ? view!.Find(node).Votes : configured.Votes,
             Qualified = view is null || !view.Disqualified.Contains(node),
