@@ -21,8 +21,11 @@ public sealed class ScheduleTests
     public void Every_kind_of_fault_comes_and_none_lasts_longer_than_it_may()
     {
         Fault[] faults = [.. Rounds(11, 5).SelectMany(static round => round)];
-        Assert.Equal(6, faults.Select(static fault => fault.GetType()).Distinct().Count());
+        Assert.Equal(7, faults.Select(static fault => fault.GetType()).Distinct().Count());
         Assert.All(faults, static fault => Assert.InRange(fault.For.TotalSeconds, 0, 30));
+        Assert.Contains(faults, static fault => fault is ClockFault { By.TotalDays: > 365 });
+        Assert.Contains(faults, static fault => fault is ClockFault { By.TotalDays: < -365 });
+        Assert.Contains(faults, static fault => fault is ClockFault { By.TotalDays: > -1 and < 1 });
         Assert.Contains(faults, static fault => fault is StopFault { For.TotalSeconds: > 10 });
         Assert.Contains(Rounds(11, 5), static round => round.Count >= 3);
     }

@@ -82,6 +82,9 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
             case StopFault stop:
                 cluster[stop.Node].Send(Signal.Stop);
                 break;
+            case ClockFault clock:
+                cluster.MoveClock(clock.Node, clock.By);
+                break;
             case SlowDiskFault disk:
                 _flushDelays[disk.Node] = disk.FlushDelay;
                 EndProcess(disk.Node, Signal.Kill);
@@ -104,6 +107,8 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
 
     private async Task EndAsync(Fault fault, CancellationToken cancellationToken)
     {
+        // Of two jumps of one clock the first that ends sets it right.
+        if (fault is ClockFault clock) cluster.MoveClock(clock.Node, TimeSpan.Zero);
         if (fault is StopFault stop) cluster[stop.Node].Send(Signal.Continue);
         if (fault is SlowDiskFault disk && _flushDelays.Remove(disk.Node)) EndProcess(disk.Node, Signal.Kill);
         if (fault is not WitnessFault) return;

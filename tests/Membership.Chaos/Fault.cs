@@ -57,6 +57,12 @@ internal sealed record WitnessFault(TimeSpan At, TimeSpan For, bool Killed) : Fa
     protected override string What => Killed ? "the witness is killed, down" : "SIGSTOP of the witness";
 }
 
+/// <summary>The node's wall clock jumps, and jumps back when the time is up.</summary>
+internal sealed record ClockFault(TimeSpan At, TimeSpan For, int Node, TimeSpan By) : Fault(At, For)
+{
+    protected override string What => string.Create(CultureInfo.InvariantCulture, $"wall clock of node {Node} jumps by {By.TotalMinutes:+0.#;-0.#} min,");
+}
+
 /// <summary>A node crashes and comes back with a disk on which every flush takes so long; healthy again after another crash.</summary>
 internal sealed record SlowDiskFault(TimeSpan At, TimeSpan For, int Node, TimeSpan FlushDelay) : Fault(At, For)
 {

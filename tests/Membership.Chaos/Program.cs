@@ -28,7 +28,7 @@ Say($"nodes={options.Nodes} arbiter={options.Witness} seed={options.Seed} minute
 Verdict verdict;
 Campaign campaign;
 var violations = new SortedSet<string>(StringComparer.Ordinal);
-await using (var cluster = new TestbedCluster(new ClusterPlan { Nodes = options.Nodes, Witness = options.Witness }) { KeepFiles = true })
+await using (var cluster = new TestbedCluster(new ClusterPlan { Nodes = options.Nodes, Witness = options.Witness, MovableClocks = true }) { KeepFiles = true })
 {
     campaign = new Campaign(cluster, new Schedule(options.Seed, options.Nodes, cluster.Witness is not null), Say);
     try

@@ -21,7 +21,7 @@ internal sealed class Schedule(int seed, int nodes, bool witnessOnNetwork)
     {
         TimeSpan at = Seconds(random.NextDouble() * 1.5);
         TimeSpan lasting = Seconds(LogUniform(random, 0.2, 6));
-        return random.Next(witnessOnNetwork ? 13 : 11) switch
+        return random.Next(witnessOnNetwork ? 14 : 12) switch
         {
             0 or 1 => Split(random, at, lasting),
             2 => OneWay(random, at, lasting),
@@ -31,7 +31,8 @@ internal sealed class Schedule(int seed, int nodes, bool witnessOnNetwork)
             6 or 7 => new KillFault(at, Seconds(random.NextDouble() * 2), Node(random)),
             8 => new StopFault(at, Seconds(LogUniform(random, 0.1, random.Next(4) == 0 ? 30 : 5)), Node(random)),
             10 => new SlowDiskFault(at, Seconds(2 + random.NextDouble() * 6), Node(random), Seconds(LogUniform(random, 0.02, 0.4))),
-            11 or 12 => new WitnessFault(at, lasting * 2, random.Next(2) == 0),
+            11 => new ClockFault(at, lasting, Node(random), TimeSpan.FromMinutes(Math.Round(LogUniform(random, 1, 5_000_000)) * (random.Next(2) == 0 ? 1 : -1))),
+            12 or 13 => new WitnessFault(at, lasting * 2, random.Next(2) == 0),
             _ => new LeaveFault(at, Seconds(random.NextDouble() * 2), Node(random)),
         };
     }

@@ -32,7 +32,7 @@ public sealed class QuarantineTests
         await hosts[3].StopAsync(TestHosts.Deadline);
         await ((IAsyncDisposable)hosts[3]).DisposeAsync();
         await hosts.ViewAsync(1, 2);
-        using IHost back = hosts.Build(3, options => Kept(options, cluster), static builder => builder.AddHealthChecks());
+        IHost back = hosts.Build(3, options => Kept(options, cluster), static builder => builder.AddHealthChecks());
         Task starting = back.StartAsync(TestHosts.Deadline);
         await TestHosts.UntilAsync("node 3 says why it is not in", () => Regroupctl.RunAsync(["status", .. third]).GetAwaiter().GetResult().Output.Contains("quarantined: node 3 lost its place 1 times", StringComparison.Ordinal));
 

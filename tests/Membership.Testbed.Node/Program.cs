@@ -39,6 +39,7 @@ builder.Logging.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleL
 bool recorded = builder.Configuration[Recordings.PrefixKey] is not null;
 if (recorded) builder.Services.AddHostedService<ServingRecorder>().AddHostedService<HealthLines>();
 builder.Services.AddHostedService<EventLines>();
+if (ClockLines.Movable) builder.Services.AddHostedService<ClockLines>();
 RegroupMembershipBuilder cluster = builder.Services.AddRegroupMembership(membership);
 if (recorded) cluster.AddMasterService<RecordedMasterWork>().AddHealthChecks();
 if (builder.Configuration["Arbiter"] is { } arbiter) ArbiterChoice.Apply(arbiter, cluster, builder.Configuration);

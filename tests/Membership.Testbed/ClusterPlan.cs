@@ -43,6 +43,9 @@ public sealed record ClusterPlan
     /// <summary>Whether nodes serve and work as densely as a host would and record it; default true. Without it there is nothing to judge, only membership.</summary>
     public bool Recorded { get; init; } = true;
 
+    /// <summary>Whether the nodes' wall clocks can be moved; needs a C compiler. Default false.</summary>
+    public bool MovableClocks { get; init; }
+
     /// <summary>Removals after which a node is kept out; default 0, never.</summary>
     public int QuarantineAfter { get; init; }
 

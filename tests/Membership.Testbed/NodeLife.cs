@@ -12,7 +12,7 @@ public sealed class NodeLife : IAsyncDisposable
     private readonly List<NodeEvent> _events = [];
     private readonly string _recordings;
 
-    internal NodeLife(int node, int life, BridgedNetwork network, string directory, bool recorded, TimeSpan flushDelay, Action changed)
+    internal NodeLife(int node, int life, BridgedNetwork network, string directory, bool recorded, TimeSpan flushDelay, WallClocks? clocks, Action changed)
     {
         Node = node;
         Life = life;
@@ -24,6 +24,7 @@ public sealed class NodeLife : IAsyncDisposable
         start.Environment["DOTNET_gcServer"] = "0";
         start.Environment["DOTNET_TieredPGO"] = "0";
         start.Environment["DOTNET_TieredCompilation"] = "1";
+        clocks?.Apply(start, node);
         HasSlowDisk = flushDelay > TimeSpan.Zero;
         StartedAt = HostClock.Now;
         _process = new NamespacedProcess(network.NamespaceOf(node), start, Path.Combine(directory, $"node{node}.log"), line => Take(line, changed), changed);

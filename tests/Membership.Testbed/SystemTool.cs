@@ -42,7 +42,7 @@ internal static class SystemTool
         }
         catch (Win32Exception missing)
         {
-            throw new TestbedException($"'{start.FileName}' cannot be run ({missing.Message}): ./test installs it; by hand: apt-get install iproute2 nftables util-linux.");
+            throw new TestbedException($"'{start.FileName}' cannot be run ({missing.Message}): ./test installs it; by hand: apt-get install iproute2 nftables util-linux strace gcc.");
         }
     }
 }

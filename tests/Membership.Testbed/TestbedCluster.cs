@@ -13,6 +13,7 @@ public sealed class TestbedCluster : IAsyncDisposable
 
     private readonly List<NodeLife> _lives = [];
     private readonly SemaphoreSlim _changed = new(0);
+    private readonly WallClocks? _clocks;
 
     /// <summary>Makes the network and the configuration; starts nothing.</summary>
     public TestbedCluster(ClusterPlan plan)
@@ -23,6 +24,7 @@ public sealed class TestbedCluster : IAsyncDisposable
         Network = new BridgedNetwork(plan.Nodes);
         Directory = System.IO.Directory.CreateTempSubdirectory(string.Create(CultureInfo.InvariantCulture, $"{DirectoryMark}{Environment.ProcessId}-")).FullName;
         JsonObject configuration = plan.ToConfiguration(Directory);
+        if (plan.MovableClocks) _clocks = new WallClocks(Directory, plan.Nodes);
         Witness = WitnessServer.For(plan.Witness, Network, Directory);
         Witness?.Configure(configuration);
         File.WriteAllText(Path.Combine(Directory, "cluster.json"), configuration.ToJsonString());
@@ -65,7 +67,7 @@ public sealed class TestbedCluster : IAsyncDisposable
     {
         int life = _lives.Count(old => old.Node == node);
         if (life > 0 && !this[node].HasExited) throw new TestbedException($"Node {node} is still running, process {this[node].Id}: end it first.");
-        var started = new NodeLife(node, life + 1, Network, Directory, Plan.Recorded, flushDelay, () => _changed.Release());
+        var started = new NodeLife(node, life + 1, Network, Directory, Plan.Recorded, flushDelay, _clocks, () => _changed.Release());
         _lives.Add(started);
         return started;
     }
@@ -123,6 +125,10 @@ public sealed class TestbedCluster : IAsyncDisposable
         return UntilAsync($"node {life.Node} halts and its process ends", () => life.HasExited ? life.Halt : null, cancellationToken);
     }
 
+    /// <summary>Sets a node's wall clock so far ahead of the machine's (behind, when negative), at once and for its next lives.</summary>
+    public void MoveClock(int node, TimeSpan offset)
+        => (_clocks ?? throw new TestbedException("The clocks of this cluster cannot be moved: plan it with MovableClocks.")).Move(node, offset);
+
     /// <summary>Judges everything recorded so far.</summary>
     public Verdict Judge() => Testbed.Judge.Of([.. _lives.Select(static life => life.Read())]);
 
@@ -139,6 +145,7 @@ public sealed class TestbedCluster : IAsyncDisposable
         foreach (NodeLife life in _lives) await life.DisposeAsync();
         if (Witness is not null) await Witness.DisposeAsync();
         Network.Dispose();
+        _clocks?.Dispose();
         if (!KeepFiles && Environment.GetEnvironmentVariable("REGROUP_TESTBED_KEEP") != "1") System.IO.Directory.Delete(Directory, recursive: true);
         _changed.Dispose();
     }
