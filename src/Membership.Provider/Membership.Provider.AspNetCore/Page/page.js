@@ -97,7 +97,7 @@
       if (!r.name.firstChild) r.name.append('Node ' + node.node, ...(node.node === s.self ? [h('span', { className: 'me' }, 'this node')] : []));
       mark(r.role, 'data-role', node.role);
       put(r.role, roleNames[node.role] + (node.qualified ? '' : ', disqualified'));
-      mark(r.pill, 'data-tone', { up: 'ok', silent: 'bad', out: 'bad', reachable: 'warn' }[node.state]);
+      mark(r.pill, 'data-tone', { up: 'ok', silent: 'bad', out: 'bad', reachable: 'warn', quarantined: 'bad' }[node.state]);
       put(r.pill, node.state);
       put(r.life, node.incarnation ? String(node.incarnation) : '–');
       put(r.votes, String(node.votes));
