@@ -177,13 +177,16 @@ internal sealed class ChainArbiter : IQuorumArbiter, IMarkedRecord
     {
         IWitnessChain chain = ChainOf(identity);
         WitnessOwner self = OwnerOf(identity);
+        // Counted to before the look: the maker of an unfinished generation may have confirmed it until its time was over, so what is built
+        // on must have been read after that, wherever this process was stopped.
+        MonotonicTime looked = _clock.Now;
         WitnessRecord current = Observe(chain);
         while (true)
         {
             token.ThrowIfCancellationRequested();
             TimeSpan wait = current.Owner.IsNobody || current.Owner == self
                 ? TimeSpan.Zero
-                : _seenSince + current.OwnershipPeriod * (1 + ClockMargin) - _clock.Now;
+                : _seenSince + current.OwnershipPeriod * (1 + ClockMargin) - looked;
             long challenged = current.Generation;
             if (wait <= TimeSpan.Zero)
             {
@@ -191,6 +194,7 @@ internal sealed class ChainArbiter : IQuorumArbiter, IMarkedRecord
                 WitnessRecord claim = NextOwnedBy(self, current);
                 if (chain.TryAppend(claim, token))
                     return Confirm(claim, before, called, claim.AllViews());
+                looked = _clock.Now;
                 current = Observe(chain);
                 wait = _options.RenewInterval;
             }
@@ -198,6 +202,7 @@ internal sealed class ChainArbiter : IQuorumArbiter, IMarkedRecord
             {
                 TimeSpan pause = TimeSpan.FromTicks(Math.Clamp(_options.RenewInterval.Ticks / 8, TimeSpan.TicksPerMillisecond * 5, TimeSpan.TicksPerMillisecond * 100));
                 await Task.Delay(wait < pause ? wait : pause, token).ConfigureAwait(true);
+                looked = _clock.Now;
                 current = Observe(chain);
             }
             if (current.Generation != challenged && !current.Owner.IsNobody && current.Owner != self)
