@@ -20,6 +20,7 @@ public sealed class ScsiOptionsTests
         { "a user without a password", static o => o.ChapUser = "u", ["ChapPassword"] },
         { "mutual CHAP alone", static o => (o.MutualChapUser, o.MutualChapPassword) = ("u", "p"), ["ChapUser"] },
         { "a period too short", static o => (o.OwnershipPeriod, o.RenewInterval, o.CommandTimeout) = (TimeSpan.FromSeconds(0.4), TimeSpan.FromSeconds(0.1), TimeSpan.FromSeconds(0.1)), ["00:00:00.4", "6 s"] },
+        { "a renewal without a pause", static o => o.RenewInterval = TimeSpan.FromTicks(1), ["00:00:00.0000001", "50 ms"] },
         { "a renewal too rare", static o => o.RenewInterval = TimeSpan.FromSeconds(4), ["00:00:04", "half"] },
         { "a command as long as a period", static o => o.CommandTimeout = TimeSpan.FromSeconds(6), ["00:00:06", "less than"] },
         { "no room", static o => o.MaxNodes = 1, ["MaxNodes is 1", "1024"] },

@@ -13,7 +13,7 @@ namespace Membership.Arbiters.Scsi;
 /// <remarks>Safe for calls from any thread, one at a time but for <see cref="DisposeAsync"/>. A node number is used by one process at a time.</remarks>
 public sealed class ScsiReservationArbiter : IQuorumArbiter, IMarkedRecord
 {
-    /// <summary>SCSI commands that the longest renewal may need, reconnecting included.</summary>
+    /// <summary>A call has the time of this many commands that each take as long as one may.</summary>
     private const int CommandsPerCall = 12;
 
     private readonly ScsiReservationOptions _options;

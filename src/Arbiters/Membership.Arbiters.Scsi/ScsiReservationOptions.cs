@@ -55,7 +55,7 @@ public sealed record ScsiReservationOptions
     /// <summary>Whether commands of a preempted node that are under way are aborted, where the target offers it (PREEMPT AND ABORT); default true.</summary>
     public bool AbortPreempted { get; set; } = true;
 
-    /// <summary>How often the owner refreshes its defence; at most half of <see cref="OwnershipPeriod"/>; default 3 s, the classic defence interval.</summary>
+    /// <summary>How often the owner refreshes its defence, 50 ms or more and at most half of <see cref="OwnershipPeriod"/>; default 3 s, the classic defence interval.</summary>
     public TimeSpan RenewInterval { get; set; } = TimeSpan.FromSeconds(3);
 
     /// <summary>How long one claim or renewal holds, 0.5 s..60 s; default 6 s: a challenger watches two intervals and decides within 7 s.</summary>
@@ -92,7 +92,7 @@ public sealed record ScsiReservationOptions
         Refuse(MutualChapUser is not null && ChapUser is null, "MutualChapUser is set without ChapUser: mutual CHAP needs both directions.");
         Refuse(!Enum.IsDefined(Mode), $"Mode is {Mode}: use Persistent or Classic.");
         Refuse(OwnershipPeriod < TimeSpan.FromMilliseconds(500) || OwnershipPeriod > TimeSpan.FromSeconds(60), $"OwnershipPeriod is {OwnershipPeriod}: use 0.5 s to 60 s (default 6 s).");
-        Refuse(RenewInterval <= TimeSpan.Zero || RenewInterval * 2 > OwnershipPeriod, $"RenewInterval is {RenewInterval}: use more than zero and at most half of OwnershipPeriod ({OwnershipPeriod}), or a single late renewal loses the witness.");
+        Refuse(RenewInterval < TimeSpan.FromMilliseconds(50) || RenewInterval * 2 > OwnershipPeriod, $"RenewInterval is {RenewInterval}: use 50 ms or more and at most half of OwnershipPeriod ({OwnershipPeriod}), or a single late renewal loses the witness.");
         Refuse(CommandTimeout < TimeSpan.FromMilliseconds(50) || CommandTimeout > TimeSpan.FromSeconds(30) || CommandTimeout >= OwnershipPeriod, $"CommandTimeout is {CommandTimeout}: use 50 ms to 30 s, and less than OwnershipPeriod ({OwnershipPeriod}).");
         Refuse(MaxNodes is < 2 or > Engine.NodeId.MaxValue, $"MaxNodes is {MaxNodes}: use 2 to {Engine.NodeId.MaxValue}.");
         return failures;

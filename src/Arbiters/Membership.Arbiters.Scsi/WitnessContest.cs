@@ -199,6 +199,7 @@ internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservati
     {
         if (called >= _ownedUntil) return Disowned("The ownership of the witness has run out by this node's own clock.");
         if (!reservation.TryKeep(deadline)) return Disowned("Another node has taken the reservation of the witness.");
+        if (_attempted > _own.Sequence && !TryReadOwn(deadline)) return Disowned("Another node has reserved the witness.");
         SlotHead next = _own;
         if (views is { } written)
         {
@@ -235,6 +236,15 @@ internal sealed class WitnessContest(ScsiUnit unit, WitnessDisk disk, IReservati
     {
         _ownedUntil = MonotonicTime.MinValue;
         return Lost(detail);
+    }
+
+    /// <summary>After a write whose effect is not known: what is there now is what the next one goes on from. Nothing comes late any more.</summary>
+    /// <returns>False on a reservation conflict.</returns>
+    private bool TryReadOwn(Deadline deadline)
+    {
+        if (disk.TryReadHeads(deadline) is not { } heads) return false;
+        if (heads[identity.Node.Value - 1] is var mine && mine.Claimant == _claimant && mine.Sequence > _own.Sequence) _own = mine;
+        return true;
     }
 
     /// <summary>Writes this node's head under the next number. A write whose effect is not known never has its number used again.</summary>

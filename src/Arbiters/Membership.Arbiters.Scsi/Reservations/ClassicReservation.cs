@@ -8,25 +8,34 @@ namespace Membership.Arbiters.Scsi.Reservations;
 
 internal sealed class ClassicReservation(ScsiUnit unit) : IReservation
 {
+    private int _takenIn;
+
     public string? Check(bool tries, Deadline deadline)
     {
         if (!tries) return null;
-        ScsiReply reply = unit.Run(ScsiCommand.Reserve6(), deadline);
-        if (reply.Sense.IsUnsupported) return "does not do classic reservations (RESERVE(6) is unknown to it). Use Mode=Persistent.";
-        if (reply.IsGood) unit.Require(ScsiCommand.Release6(), deadline);
-        return null;
+        // Not RESERVE(6): an owner whose reservation was reset just now would meet it. Who holds nothing may release, and nothing happens.
+        return unit.Run(ScsiCommand.Release6(), deadline).Sense.IsUnsupported ? "does not do classic reservations (RELEASE(6) is unknown to it). Use Mode=Persistent." : null;
     }
 
     public void Break(Deadline deadline) => unit.Reset(deadline);
 
     public Holder Look(Deadline deadline) => new(Holding.Nobody);
 
-    public bool TryTake(Holder from, Deadline deadline) => TryKeep(deadline);
+    public bool TryTake(Holder from, Deadline deadline)
+    {
+        ScsiReply reply = unit.Run(ScsiCommand.Reserve6(), deadline);
+        if (!reply.IsGood) return reply.IsConflict ? false : throw unit.Refused(ScsiCommand.Reserve6(), reply);
+        _takenIn = unit.Session;
+        return true;
+    }
 
     public bool TryKeep(Deadline deadline)
     {
-        ScsiReply reply = unit.Run(ScsiCommand.Reserve6(), deadline);
-        return reply.IsGood || (reply.IsConflict ? false : throw unit.Refused(ScsiCommand.Reserve6(), reply));
+        if (TryTake(default, deadline)) return true;
+        // It may be this node's own session before this one that the target still serves. Whoever else it was reserves again if it lives.
+        if (_takenIn == unit.Session) return false;
+        Break(deadline);
+        return TryTake(default, deadline);
     }
 
     public void GiveUp(Deadline deadline) => unit.Run(ScsiCommand.Release6(), deadline);

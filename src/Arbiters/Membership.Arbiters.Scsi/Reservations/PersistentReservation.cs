@@ -10,9 +10,11 @@ internal sealed class PersistentReservation(ScsiUnit unit, ReservationKey key, b
 {
     private const ReservationType Type = ReservationType.WriteExclusiveRegistrantsOnly;
     private const ushort AnswerBytes = 8 + 8 * 1024;
+    private const int MostTries = 3;
 
     private bool _refusesPowerLoss;
     private bool _refusesAbort = !abortPreempted;
+    private int _takenIn;
 
     public bool IsOfThisCluster(ReservationKey other) => key.IsOfSameCluster(other);
 
@@ -46,19 +48,24 @@ internal sealed class PersistentReservation(ScsiUnit unit, ReservationKey key, b
         // A holder's own RESERVE is good; with the key registered over another session it conflicts, and that session is an older one of this life.
         bool done = from.Kind != Holding.Other && Out(ReserveOutAction.Reserve, 0, deadline);
         if (!done && from.Kind is Holding.Other or Holding.Mine) done = TryPreempt(from.Key, deadline);
-        return done && Look(deadline).Kind == Holding.Mine;
+        if (!done || Look(deadline).Kind != Holding.Mine) return false;
+        _takenIn = unit.Session;
+        return true;
     }
 
     public bool TryKeep(Deadline deadline)
     {
-        Holder holder = Look(deadline);
-        return holder.Kind switch
+        for (int i = 0; i < MostTries; i++)
         {
-            Holding.Mine => true,
-            // The target forgot (its power, or this node's session): nobody else came in between, or comes in now.
-            Holding.Nobody => TryTake(holder, deadline),
-            _ => false,
-        };
+            Holder holder = Look(deadline);
+            if (holder.Kind is Holding.Other or Holding.Foreign) return false;
+            // Held by this key, but maybe by a session that broke: such a target keeps this one from writing, and that one's late writes count.
+            if (holder.Kind == Holding.Mine && _takenIn == unit.Session) return true;
+            // Or the target forgot (its power, or this node's session): nobody else came in between, or comes in now. The end of the old
+            // session may come between two commands.
+            if (TryTake(holder, deadline)) return true;
+        }
+        return false;
     }
 
     public void GiveUp(Deadline deadline) => Out(ReserveOutAction.Release, 0, deadline);

@@ -43,11 +43,15 @@ internal sealed class ScsiUnit(IScsiTransport transport, TimeSpan commandTimeout
 
     public bool IsConnected => transport.IsConnected;
 
+    /// <summary>Which connection this is, counted from 1: in a later one the target may know nothing of this node, or still serve the one before.</summary>
+    public int Session { get; private set; }
+
     public void Connect(Deadline deadline)
     {
         if (transport.IsConnected) return;
         deadline.ThrowIfOver();
         transport.Connect(Within(deadline));
+        Session++;
     }
 
     /// <summary>Runs a command; good and reservation conflict are answers, and so is "unsupported".</summary>
