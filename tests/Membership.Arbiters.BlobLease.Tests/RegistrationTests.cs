@@ -43,6 +43,10 @@ public sealed class RegistrationTests
     }
 
     [Fact]
+    public void A_request_must_end_before_the_lease_does()
+        => Assert.Contains("CallDeadline is 00:00:15", Assert.Single(new BlobLeaseOptions { ConnectionString = "UseDevelopmentStorage=true", CallDeadline = TimeSpan.FromSeconds(15) }.Validate()), StringComparison.Ordinal);
+
+    [Fact]
     public void Two_credentials_half_a_key_and_a_broken_connection_string_are_refused_without_repeating_secrets()
     {
         Assert.Contains("2 credentials", Assert.Single(new BlobLeaseOptions { ServiceUri = Service, SasToken = "x", UseDefaultCredential = true }.Validate()), StringComparison.Ordinal);
@@ -51,6 +55,7 @@ public sealed class RegistrationTests
         Assert.DoesNotContain("not base64!", refused, StringComparison.Ordinal);
         Assert.Contains("ConnectionString", Assert.Single(new BlobLeaseOptions { ConnectionString = "nonsense" }.Validate()), StringComparison.Ordinal);
         Assert.Empty(new BlobLeaseOptions { ConnectionString = "UseDevelopmentStorage=true" }.Validate());
+        Assert.Contains("ftp://x/", Assert.Single(new BlobLeaseOptions { ConnectionString = "AccountName=a;AccountKey=AAAA;BlobEndpoint=ftp://x/" }.Validate()), StringComparison.Ordinal);
         Assert.Contains("https only", Assert.Single(new BlobLeaseOptions { ServiceUri = new Uri("http://a.example"), UseDefaultCredential = true }.Validate()), StringComparison.Ordinal);
     }
 

@@ -76,7 +76,12 @@ public sealed class BlobLeaseArbiter : IQuorumArbiter, IMarkedRecord
 
     /// <inheritdoc/>
     public ValueTask<WitnessResult> ArbitrateAsync(ArbiterIdentity identity, CancellationToken cancellationToken)
-        => AnswerAsync(token => ChallengeAsync(identity, token), cancellationToken);
+        => AnswerAsync(async token =>
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
+            limit.CancelAfter(_options.LeaseDuration * 2 + _options.CallDeadline);
+            return await ChallengeAsync(identity, limit.Token).ConfigureAwait(false);
+        }, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<WitnessResult> RenewAsync(ArbiterIdentity identity, CancellationToken cancellationToken) => AnswerAsync(async token =>

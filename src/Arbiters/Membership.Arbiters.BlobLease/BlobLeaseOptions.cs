@@ -46,7 +46,7 @@ public sealed record BlobLeaseOptions
     /// <summary>How often the owner renews, 50 ms or more and at most a half of <see cref="LeaseDuration"/>; default 5 s, a third of it.</summary>
     public TimeSpan RenewInterval { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long one request may take before its outcome is unknown, 100 ms..30 s; default 3 s. The SDK never repeats a request by itself.</summary>
+    /// <summary>How long one request may take before its outcome is unknown, 100 ms..30 s and below <see cref="LeaseDuration"/>; default 3 s. The SDK never repeats a request by itself.</summary>
     public TimeSpan CallDeadline { get; set; } = TimeSpan.FromSeconds(3);
 
     /// <summary>Checks the values.</summary>
@@ -63,8 +63,8 @@ public sealed record BlobLeaseOptions
             failures.Add($"BlobLease.LeaseDuration is {LeaseDuration}: the service takes whole seconds from 15 s to 60 s (default 15 s).");
         if (RenewInterval < TimeSpan.FromMilliseconds(50) || RenewInterval * 2 > LeaseDuration)
             failures.Add($"BlobLease.RenewInterval is {RenewInterval}: use 50 ms or more and at most half of LeaseDuration ({LeaseDuration}), or a single late renewal loses the witness.");
-        if (CallDeadline < TimeSpan.FromMilliseconds(100) || CallDeadline > TimeSpan.FromSeconds(30))
-            failures.Add($"BlobLease.CallDeadline is {CallDeadline}: use 100 ms to 30 s (default 3 s).");
+        if (CallDeadline < TimeSpan.FromMilliseconds(100) || CallDeadline > TimeSpan.FromSeconds(30) || CallDeadline >= LeaseDuration)
+            failures.Add($"BlobLease.CallDeadline is {CallDeadline}: use 100 ms to 30 s, and less than LeaseDuration ({LeaseDuration}), or a single request without an answer loses the witness (default 3 s).");
         return failures;
     }
 
@@ -78,7 +78,9 @@ public sealed record BlobLeaseOptions
                 failures.Add("BlobLease.ConnectionString is set together with ServiceUri or another credential: use the connection string alone, or ServiceUri and one credential.");
             try
             {
-                _ = new BlobServiceClient(ConnectionString);
+                Uri service = new BlobServiceClient(ConnectionString).Uri;
+                if (service.Scheme is not ("https" or "http"))
+                    failures.Add($"BlobLease.ConnectionString names the service {service.GetLeftPart(UriPartial.Path)}: use a BlobEndpoint with https.");
             }
             catch (Exception bad) when (bad is FormatException or ArgumentException or InvalidOperationException)
             {

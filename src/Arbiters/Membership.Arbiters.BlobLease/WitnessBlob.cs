@@ -98,7 +98,9 @@ internal sealed class WitnessBlob : IDisposable
         var stage = new BlockBlobStageBlockOptions { Conditions = new BlobRequestConditions { LeaseId = conditions.LeaseId } };
         await CallAsync("write the record", token => _blob.StageBlockAsync(block, content, stage, token), cancellationToken).ConfigureAwait(false);
         var commit = new CommitBlockListOptions { Conditions = conditions, Metadata = Counter(record) };
-        return await CallAsync("commit the record", async token => (await _blob.CommitBlockListAsync([block], commit, token).ConfigureAwait(false)).Value.ETag, cancellationToken).ConfigureAwait(false);
+        return await CallAsync("commit the record", async token => (await _blob.CommitBlockListAsync([block], commit, token).ConfigureAwait(false)).Value.ETag is var version && version != default
+            ? version
+            : throw NotTheService("no version of the blob"), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Shows everybody who watches that the owner renewed.</summary>
@@ -107,10 +109,10 @@ internal sealed class WitnessBlob : IDisposable
 
     /// <summary>Acquires the lease, or extends it if it is held under this very id.</summary>
     public Task AcquireAsync(Guid lease, CancellationToken cancellationToken)
-        => CallAsync("acquire the lease", token => Lease(lease).AcquireAsync(_options.LeaseDuration, cancellationToken: token), cancellationToken);
+        => CallAsync("acquire the lease", async token => Granted(await Lease(lease).AcquireAsync(_options.LeaseDuration, cancellationToken: token).ConfigureAwait(false), lease), cancellationToken);
 
     public Task RenewAsync(Guid lease, CancellationToken cancellationToken)
-        => CallAsync("renew the lease", token => Lease(lease).RenewAsync(cancellationToken: token), cancellationToken);
+        => CallAsync("renew the lease", async token => Granted(await Lease(lease).RenewAsync(cancellationToken: token).ConfigureAwait(false), lease), cancellationToken);
 
     public Task ReleaseAsync(Guid lease, CancellationToken cancellationToken)
         => CallAsync("release the lease", token => Lease(lease).ReleaseAsync(cancellationToken: token), cancellationToken);
@@ -134,6 +136,12 @@ internal sealed class WitnessBlob : IDisposable
         => CallAsync("delete the blob", token => _blob.DeleteIfExistsAsync(cancellationToken: token), cancellationToken);
 
     public void Dispose() => _http.Dispose();
+
+    /// <summary>A portal or a proxy that answers in the service's place says success too; it does not know the lease.</summary>
+    private static bool Granted(Response<Azure.Storage.Blobs.Models.BlobLease> answer, Guid lease)
+        => string.Equals(answer.Value.LeaseId, lease.ToString(), StringComparison.OrdinalIgnoreCase) ? true : throw NotTheService("not this lease's id");
+
+    private static RequestFailedException NotTheService(string lacks) => new($"something answered in the service's place (a proxy, a login page): it said success, and {lacks}.");
 
     private static Dictionary<string, string> Counter(WitnessRecord record) => new()
     {
