@@ -53,13 +53,10 @@ internal sealed class RestBench(Options options, TextWriter output)
     private static Usage Look(BenchCluster cluster)
     {
         double cpu = 0, memory = 0;
-        long packets = 0, bytes = 0;
+        (long packets, long bytes) = cluster.Network.SentByNodes();
         int live = 0;
         foreach (int node in Enumerable.Range(1, cluster.Nodes))
         {
-            (long sentPackets, long sentBytes) = cluster.Network.SentBy(node);
-            packets += sentPackets;
-            bytes += sentBytes;
             if (!File.Exists($"/proc/{cluster.ProcessOf(node)}/stat")) continue;
             live++;
             string stat = File.ReadAllText($"/proc/{cluster.ProcessOf(node)}/stat");

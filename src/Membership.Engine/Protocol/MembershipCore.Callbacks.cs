@@ -47,14 +47,31 @@ internal sealed partial class MembershipCore
         // A resume that has not run yet is taken back: I/O is then still held.
         if (_callbacks.Any(static callback => callback.Kind == CallbackKind.ResumeAllIO))
         {
-            CallbackRequest[] kept = [.. _callbacks.Where(static callback => callback.Kind != CallbackKind.ResumeAllIO)];
-            _callbacks.Clear();
-            foreach (CallbackRequest callback in kept) _callbacks.Enqueue(callback);
+            Withdraw(CallbackKind.ResumeAllIO);
             _ioHeld = true;
         }
         if (_ioHeld) return;
         _ioHeld = true;
         Enqueue(CallbackKind.HoldAllIO);
+    }
+
+    /// <summary>One clean-up call per removed node, ascending. A second view may follow before the first one's have run: whom it brings back is not cleaned up.</summary>
+    private void BeginCleanUp1()
+    {
+        foreach (CallbackRequest callback in _callbacks)
+            if (callback.Kind == CallbackKind.MsgCleanup1) _cleanedUp1 = _cleanedUp1.Without(callback.Node);
+        Withdraw(CallbackKind.MsgCleanup1);
+        NodeSet due = RemovedSinceInstalled - _cleanedUp1;
+        _cleanedUp1 |= due;
+        foreach (NodeId node in due) Enqueue(CallbackKind.MsgCleanup1, node);
+    }
+
+    private void Withdraw(CallbackKind kind)
+    {
+        if (!_callbacks.Any(callback => callback.Kind == kind)) return;
+        CallbackRequest[] kept = [.. _callbacks.Where(callback => callback.Kind != kind)];
+        _callbacks.Clear();
+        foreach (CallbackRequest callback in kept) _callbacks.Enqueue(callback);
     }
 
     private void ResumeIO()

@@ -162,7 +162,7 @@ internal sealed partial class MembershipCore
             else if (_now - peer.AlarmAt >= _timing.ClockPeriod * _options.ActivateTicks)
             {
                 peer.AlarmAt = MonotonicTime.MinValue;
-                peer.TripwireLost = true;
+                NoteTripwireLost(peer);
                 StartRegroup(RegroupCause.TripwireLost);
                 return;
             }

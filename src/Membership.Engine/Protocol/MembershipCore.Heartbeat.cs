@@ -20,7 +20,7 @@ internal sealed partial class MembershipCore
         // A petition is addressed to a number, not to a life: the receiver may have restarted unseen.
         header.ToIncarnation = body is PetitionMessage ? Incarnation.None : peer.Incarnation;
         header.InForce = view;
-        header.Sequence = peer.RecordSend(_now, view);
+        header.Sequence = peer.RecordSend(_now, view, body as StatusMessage);
         bool acknowledges = peer.AckableView == view && view != ViewId.None && MayAcknowledge(peer);
         header.Acknowledged = acknowledges || Defect(PlantedDefects.AcknowledgeOtherEpoch) ? peer.AckableSequence : 0;
         if (_ownedUntil > _now && _options.WitnessKeepsRecord && !_voteIsForDecision)
@@ -36,7 +36,7 @@ internal sealed partial class MembershipCore
             peer.LastRequestAt = _now;
             (peer.AskedSequence, peer.AskedAt) = (header.Sequence, _now);
         }
-        if ((flags & HeaderFlags.AckRequested) != 0 || body is StatusMessage)
+        if ((flags & HeaderFlags.AckRequested) != 0 || (body is StatusMessage && IsDeciding))
         {
             if (peer.UnansweredSince == MonotonicTime.MaxValue)
             {
@@ -54,9 +54,12 @@ internal sealed partial class MembershipCore
         Send(peer, null, HeaderFlags.AckRequested);
     }
 
-    /// <summary>Answers at once; asks for an acknowledgement in turn when ours is not fresh, which makes ping, pong, ack.</summary>
+    /// <summary>
+    /// Answers at once; asks for an acknowledgement in turn when ours is not fresh, which makes ping, pong, ack. Who asks in stages 1 to 3
+    /// has not heard of our status for a while, or may have missed it.
+    /// </summary>
     private void Answer(Peer peer, int path)
-        => Send(peer, null, WantsAcknowledgement(peer) && _now - peer.LastRequestAt >= _timing.ClockPeriod / 4 ? HeaderFlags.AckRequested : HeaderFlags.None, path);
+        => Send(peer, IsDeciding && !MustKeepQuiet ? BuildStatus() : null, WantsAcknowledgement(peer) && _now - peer.LastRequestAt >= _timing.ClockPeriod / 4 ? HeaderFlags.AckRequested : HeaderFlags.None, path);
 
     private bool WantsAcknowledgement(Peer peer)
         => IsMember && Phase == NodePhase.Member && _inForce!.Contains(peer.Node)
@@ -151,6 +154,7 @@ internal sealed partial class MembershipCore
         if (header.InForce != ViewId.None) _lastMemberHeardAt = _now;
         if ((uint)path < (uint)peer.LastHeardOnPath.Length) peer.LastHeardOnPath[path] = _now;
         TakeFrame(in header, peer);
+        bool entered = header.InForce == InForceId && peer.HeardView != InForceId;
         if (header.Sequence >= peer.HeardSequence) peer.HeardView = header.InForce;
         peer.HeardSequence = Math.Max(peer.HeardSequence, header.Sequence);
         peer.UnansweredSince = MonotonicTime.MaxValue;
@@ -191,6 +195,9 @@ internal sealed partial class MembershipCore
         // After a view change our own newest message may predate the peer's move: ask again at once.
         answer |= header.InForce == InForceId && IsMember && peer.AckedView != InForceId && WantsAcknowledgement(peer)
             && _now - peer.LastSentAt > _timing.ClockPeriod / 8;
+        // It entered before our own first word of that view came: it cannot have acknowledged that one.
+        answer |= entered && InRegroup && peer.AckedView != InForceId && WantsAcknowledgement(peer);
+        if (body is StatusMessage && IsDeciding && HasJustTold(peer)) answer = false;
         if (answer && MayAnswer(peer, in header)) (_answerTo, _answerPath, _answerSequence) = (peer, path, peer.LastSequence);
         return outcome;
     }
@@ -255,6 +262,7 @@ internal sealed partial class MembershipCore
         if (!peer.TryGetSendTime(header.Acknowledged, InForceId, anyView, out MonotonicTime sentAt)) return;
         if (peer.AckedView != InForceId) (peer.AckedView, peer.AckedSentAt, peer.WitnessUntil) = (InForceId, MonotonicTime.MinValue, MonotonicTime.MinValue);
         peer.AckedSentAt = MonotonicTime.Max(peer.AckedSentAt, sentAt);
+        peer.NoteAcknowledged(header.Acknowledged);
         if (header.OwnershipRemaining > TimeSpan.Zero)
             peer.WitnessUntil = MonotonicTime.Max(peer.WitnessUntil, sentAt + header.OwnershipRemaining * (1 - _options.ClockRateBound));
         _leaseAcknowledged = true;

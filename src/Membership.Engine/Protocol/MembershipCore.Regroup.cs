@@ -24,6 +24,7 @@ internal sealed partial class MembershipCore
     private NodeSet _unreachable;
     private MonotonicTime _unreachableUntil = MonotonicTime.MinValue;
     private bool _statusDirty;
+
     private bool _stageDone;
     private bool _adoptIncident;
     private int _retransmissions;
@@ -111,8 +112,8 @@ internal sealed partial class MembershipCore
         _stage = stage;
         _stageStartedAt = _now;
         _stageDone = false;
-        // What others wait for: that we are here, our row, and that the view is in force. The rest is said when it is done.
-        _statusDirty |= stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.CleanUp1;
+        // What others wait for: that we are here, our row, that the view is in force, and from its coordinator that all have done a stage.
+        _statusDirty |= stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.CleanUp1 || (stage > RegroupStage.CleanUp1 && _inForce!.Coordinator == _self);
         _waitingFor = NodeId.Invalid;
         _patienceUntil = MonotonicTime.MinValue;
         _effects.StageEntered(_activation, stage, _cause);
@@ -127,7 +128,7 @@ internal sealed partial class MembershipCore
             return;
         }
         _retransmissions++;
-        _statusDirty = true;
+        ChooseNeighbours();
         foreach (NodeId node in _ejected)
             if (_ejectRequests.Exists(request => request.Node == node)) SendEjectPoison(node);
     }
@@ -139,7 +140,7 @@ internal sealed partial class MembershipCore
         for (int round = 0; round < 16 && InRegroup && Phase != NodePhase.Halted; round++)
         {
             // Nothing is decided in a new activation before a write in flight completes.
-            if (_writing is not null && _writeActivation != _activation) return;
+            if (MustKeepQuiet) return;
             RegroupStage before = _stage;
             ActivationId activation = _activation;
             switch (_stage)
@@ -187,7 +188,7 @@ internal sealed partial class MembershipCore
         _heard = heard;
         if (_activation.IsForming && FormingMustWait()) return;
         _leavesOut = Participants.Any(node => Find(node) is { } peer && !heard.Contains(node) && !_ejected.Contains(node) && IsLeftOut(peer)
-            && (_unreachable.Contains(node) || _now - peer.LastHeard < 1.5 * _timing.ClockPeriod));
+            && (_unreachable.Contains(node) || _now - peer.LastHeard < 1.5 * _timing.ClockPeriod || (MayRest(peer) && SilentSince(peer) == MonotonicTime.MaxValue)));
         _ownedAtClosing = _ownedUntil > _now;
         SetStage(RegroupStage.Close);
         foreach (Peer peer in _peerList)
@@ -331,15 +332,16 @@ internal sealed partial class MembershipCore
     {
         if (_stage is not (RegroupStage.Close or RegroupStage.Prune) || Find(_waitingFor) is not { Status: { } status } late) return;
         if (_stage == RegroupStage.Close && (status.Stage == RegroupStage.Activate || Agrees(late.Node))) return;
-        MonotonicTime since = _stage == RegroupStage.Close ? _stageStartedAt : status.Has(StatusFlags.Persisted) ? late.StatusAt : _decidedAt;
+        MonotonicTime since = _stage == RegroupStage.Close ? _stageStartedAt : status.Has(StatusFlags.Persisted) ? SilentSince(late) : _decidedAt;
         // Half a tick: what others raise, they raise on their ticks.
-        if (_now - since >= StageBound - _timing.ClockPeriod / 2) Blame(late.Node);
+        if (since < _now && _now - since >= StageBound - _timing.ClockPeriod / 2) Blame(late.Node);
     }
 
     private bool Silent(NodeId node)
     {
         if (node == _self || Find(node) is not { } peer) return false;
-        MonotonicTime since = MonotonicTime.Max(peer.StatusAt, _activationStartedAt);
+        MonotonicTime since = SilentSince(peer);
+        if (since == MonotonicTime.MaxValue) return false;
         TimeSpan bound = peer.TripwireLost ? ActivateBound : StageBound;
         if (_now - since >= bound) return true;
         WakeAt(since + bound);
@@ -407,6 +409,7 @@ internal sealed partial class MembershipCore
         if (header.Sequence <= peer.StatusSequence) return DropReason.None;
 
         bool late = _stage != RegroupStage.Activate && peer.Status is null && !_closed.Contains(peer.Node) && !_rows.ContainsKey(peer.Node);
+        if (!SaysTheSame(status, peer.Status)) peer.StatusChangedAt = _now;
         peer.Status = status;
         peer.StatusInForce = header.InForce;
         peer.StatusSequence = header.Sequence;
@@ -466,29 +469,9 @@ internal sealed partial class MembershipCore
         return DropReason.None;
     }
 
-    private void BroadcastStatus()
-    {
-        _statusDirty = false;
-        if (!InRegroup) return;
-        if (_writing is not null && _writeActivation != _activation)
-        {
-            // Say nothing new before the write is done, but do not fall silent.
-            foreach (NodeId node in Participants)
-                if (Find(node) is { } waiting && _now - waiting.LastSentAt >= RetryAfter) Send(waiting, null);
-            return;
-        }
-        StatusMessage body = BuildStatus();
-        NodeSet targets = _stage >= RegroupStage.CleanUp1 ? _inForce!.Nodes : Participants;
-        foreach (NodeId node in targets)
-        {
-            if (Find(node) is not { } peer) continue;
-            Send(peer, body, _stage >= RegroupStage.CleanUp1 && WantsAcknowledgement(peer) ? HeaderFlags.AckRequested : HeaderFlags.None);
-        }
-    }
-
     private void SendStatus(Peer peer)
     {
-        if (_writing is not null && _writeActivation != _activation) return;
+        if (MustKeepQuiet) return;
         if (_now - peer.LastNudgeAt < _timing.ClockPeriod / 8) return;
         peer.LastNudgeAt = _now;
         Send(peer, BuildStatus());
@@ -508,6 +491,7 @@ internal sealed partial class MembershipCore
         if (!_options.Qualified) flags |= StatusFlags.Disqualified;
         if (!CallbacksDone) flags |= StatusFlags.InCallback;
         if (_stageDone) flags |= StatusFlags.StageDone;
+        if (_stage >= RegroupStage.CleanUp2 || (_stage == RegroupStage.None && _allDoneView == InForceId)) flags |= StatusFlags.AllDone;
         if (_decision is { } decision && IsDurable(decision.View)) flags |= StatusFlags.Persisted;
         if (_leasesExpired) flags |= StatusFlags.LeasesExpired;
         NodeSet released = default;
@@ -587,8 +571,7 @@ internal sealed partial class MembershipCore
             }
             SetStage(RegroupStage.CleanUp1);
             _leaseOpen = Phase == NodePhase.Member && RemovedSinceInstalled.IsEmpty;
-            foreach (NodeId node in RemovedSinceInstalled - _cleanedUp1) Enqueue(CallbackKind.MsgCleanup1, node);
-            _cleanedUp1 |= RemovedSinceInstalled;
+            BeginCleanUp1();
             if (Phase == NodePhase.Leaving) EnterActivation(new ActivationId(view.Epoch, 1), RegroupCause.Leave);
         }
         CheckSilence();
@@ -638,8 +621,7 @@ internal sealed partial class MembershipCore
                 ResumeIO();
                 if (!CallbacksDone) return;
             }
-            _stageDone = true;
-            _statusDirty = true;
+            ReportDone();
         }
         if (!AllReport(RegroupStage.CleanUp1))
         {
@@ -647,10 +629,10 @@ internal sealed partial class MembershipCore
             return;
         }
         SetStage(RegroupStage.CleanUp2);
-        if (!RemovedSinceInstalled.IsEmpty && !_cleanedUp2)
+        if (!_cleanedUp1.IsEmpty && !_cleanedUp2)
         {
             _cleanedUp2 = true;
-            Enqueue(CallbackKind.MsgCleanup2, nodes: RemovedSinceInstalled);
+            Enqueue(CallbackKind.MsgCleanup2, nodes: _cleanedUp1);
         }
     }
 
@@ -659,8 +641,7 @@ internal sealed partial class MembershipCore
         if (!_stageDone)
         {
             if (!CallbacksDone) return;
-            _stageDone = true;
-            _statusDirty = true;
+            ReportDone();
         }
         if (!AllReport(RegroupStage.CleanUp2))
         {
@@ -668,6 +649,7 @@ internal sealed partial class MembershipCore
             return;
         }
         SetStage(RegroupStage.Stabilised);
+        _allDoneView = InForceId;
         AnnounceInstalled();
     }
 
@@ -677,17 +659,30 @@ internal sealed partial class MembershipCore
         if (_now - _stageStartedAt > _options.CallbackLimit + _timing.LossPeriod) StartRegroup(RegroupCause.Contradiction);
     }
 
+    /// <summary>First to the coordinator only: it says so to all by entering the next stage. What is lost, or what a dead coordinator does not say, everybody repeats to all.</summary>
+    private void ReportDone()
+    {
+        _stageDone = true;
+        _reportDue = _inForce!.Coordinator != _self;
+    }
+
+    /// <summary>All have done this stage: each says so, or somebody is past it, whom all have told.</summary>
     private bool AllReport(RegroupStage stage)
     {
+        if (Find(_inForce!.Coordinator) is { } coordinator && IsPast(coordinator, stage)) return true;
         if (Find(_waitingFor) is { } hint && _inForce!.Contains(_waitingFor) && !Reports(hint, stage)) return false;
         foreach (NodeId node in _inForce!.Nodes)
         {
             if (Find(node) is not { } peer || Reports(peer, stage)) continue;
+            if (_inForce.Nodes.Any(other => Find(other) is { } past && IsPast(past, stage))) return true;
             _waitingFor = node;
             return false;
         }
         return true;
     }
+
+    private bool IsPast(Peer peer, RegroupStage stage)
+        => peer.Status is { } status && peer.StatusInForce == InForceId && status.Stage > stage && status.Has(StatusFlags.AllDone);
 
     private bool Reports(Peer peer, RegroupStage stage)
         => peer.Status is { } status && peer.StatusInForce == InForceId

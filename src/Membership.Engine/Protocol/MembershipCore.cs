@@ -169,11 +169,17 @@ internal sealed partial class MembershipCore
             if (_options.TrustConnectionRefused) _effects.ProbeCrashEvidence(node, incarnation);
             if (!AsksFirst(peer))
             {
-                peer.TripwireLost = true;
+                NoteTripwireLost(peer);
                 StartRegroup(RegroupCause.TripwireLost);
             }
         }
         End();
+    }
+
+    private void NoteTripwireLost(Peer peer)
+    {
+        if (!peer.TripwireLost) peer.TripwireLostAt = _now;
+        peer.TripwireLost = true;
     }
 
     /// <summary>The dead node's own kernel refuses its port: its lease has ended, if the host chose to trust that.</summary>
@@ -247,7 +253,7 @@ internal sealed partial class MembershipCore
         EvaluateJoin();
         UpdateValidity();
         AnswerReads();
-        if (_statusDirty) BroadcastStatus();
+        SayStatus();
         if (_answerTo is { } peer && peer.LastSequence == _answerSequence) Answer(peer, _answerPath);
         _answerTo = null;
         ComputeWakeup();
@@ -281,6 +287,7 @@ internal sealed partial class MembershipCore
         MonotonicTime wake = _nextTick;
         if (Lease.ValidUntil > _now) wake = MonotonicTime.Min(wake, Lease.ValidUntil);
         if (_silenceCheckAt > _now) wake = MonotonicTime.Min(wake, _silenceCheckAt);
+        if (_repeatAt > _now) wake = MonotonicTime.Min(wake, _repeatAt);
         if (_stageWakeup > _now) wake = MonotonicTime.Min(wake, _stageWakeup);
         wake = MonotonicTime.Min(wake, ValidityWakeup());
         if (Phase == NodePhase.Down) wake = MonotonicTime.MaxValue;

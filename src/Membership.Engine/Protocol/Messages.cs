@@ -176,6 +176,9 @@ internal enum StatusFlags : ushort
 
     /// <summary>Whom the sender's row lacks it hears, and leaves out on purpose: the host's word, or it kept the incident waiting. So the sender is not deaf.</summary>
     LeavesOut = 4096,
+
+    /// <summary>All members have told the sender, or somebody who told it, that they had done the stage before this one (5 and 6).</summary>
+    AllDone = 8192,
 }
 
 /// <summary>A node's regroup status: sent on entering a stage, on any change, and every tick.</summary>

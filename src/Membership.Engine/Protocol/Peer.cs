@@ -6,7 +6,7 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
 {
     private const int RingSize = 64;
 
-    private readonly (ulong Sequence, MonotonicTime SentAt, ViewId View)[] _ring = new (ulong, MonotonicTime, ViewId)[RingSize];
+    private readonly (ulong Sequence, MonotonicTime SentAt, ViewId View, StatusMessage? Status)[] _ring = new (ulong, MonotonicTime, ViewId, StatusMessage?)[RingSize];
 
     public NodeId Node { get; } = node;
 
@@ -73,6 +73,7 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     public Incarnation Released;
 
     public bool TripwireLost;
+    public MonotonicTime TripwireLostAt = MonotonicTime.MinValue;
 
     /// <summary>The life whose tripwire broke although it was alive.</summary>
     public Incarnation FalseAlarmLife;
@@ -98,14 +99,26 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     public ulong StatusSequence;
     public MonotonicTime StatusAt = MonotonicTime.MinValue;
 
+    /// <summary>When it last said something new.</summary>
+    public MonotonicTime StatusChangedAt = MonotonicTime.MinValue;
+
+    /// <summary>When it was first asked for its status since it said that one.</summary>
+    public MonotonicTime StatusAskedAt = MonotonicTime.MinValue;
+
+    /// <summary>The newest message to it that was a status, and the status that it last acknowledged to have got.</summary>
+    public ulong SentStatusSequence;
+    public MonotonicTime SentStatusAt = MonotonicTime.MinValue;
+    public StatusMessage? HeldStatus;
+
     public MonotonicTime LastPoisonAt = MonotonicTime.MinValue;
     public MonotonicTime LastNudgeAt = MonotonicTime.MinValue;
 
-    public ulong RecordSend(MonotonicTime now, ViewId view)
+    public ulong RecordSend(MonotonicTime now, ViewId view, StatusMessage? status)
     {
         LastSequence++;
-        _ring[LastSequence % RingSize] = (LastSequence, now, view);
+        _ring[LastSequence % RingSize] = (LastSequence, now, view, status);
         LastSentAt = now;
+        if (status is not null) (SentStatusSequence, SentStatusAt) = (LastSequence, now);
         return LastSequence;
     }
 
@@ -117,6 +130,12 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
         return sequence != 0 && entry.Sequence == sequence && (anyView || entry.View == view);
     }
 
+    /// <summary>It got this very message; a higher number would say nothing about one before it.</summary>
+    public void NoteAcknowledged(ulong sequence)
+    {
+        if (_ring[sequence % RingSize] is { Status: { } status } entry && entry.Sequence == sequence) HeldStatus = status;
+    }
+
     /// <summary>Another life answers under this number from now on; what the old one acknowledged no longer counts.</summary>
     public void BeginLife(Incarnation incarnation)
     {
@@ -126,7 +145,7 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
         AckedSentAt = WitnessUntil = OwnerClaimUntil = HeardByAt = MonotonicTime.MinValue;
         HeardSequence = AckableSequence = StatusSequence = 0;
         AckedView = AckableView = StatusInForce = HeardView = ViewId.None;
-        Status = null;
+        Status = HeldStatus = null;
         StatusAt = MonotonicTime.MinValue;
         TripwireLost = false;
         Silences = 0;

@@ -16,7 +16,7 @@ internal static class SeedRun
         long started = Stopwatch.GetTimestamp();
         RunPlan plan = RunPlan.Draw(seed, filter);
         trace?.WriteLine($"seed {seed}: {plan.Options} focus={plan.Focus} faults for {plan.FaultTime / Ticks.Millisecond} ms");
-        var world = new ClusterWorld(plan.Options, new World.Trace(trace) { Messages = trace is not null && Environment.GetEnvironmentVariable("SIMULATE_MESSAGES") is "1" });
+        var world = new ClusterWorld(plan.Options, new World.Trace(trace));
         var schedule = new FaultSchedule(world, plan);
         schedule.Start();
         if (plan.HasClients) new StateClients(world, seed).Start();

@@ -12,7 +12,7 @@ internal sealed class Trace(TextWriter? writer)
     public bool On => writer is not null;
 
     /// <summary>Lines for single messages as well.</summary>
-    public bool Messages { get; init; }
+    public bool Messages { get; } = writer is not null && Environment.GetEnvironmentVariable("SIMULATE_MESSAGES") is "1";
 
     /// <summary>The fingerprint of everything that happened so far.</summary>
     public ulong Hash => _hash;

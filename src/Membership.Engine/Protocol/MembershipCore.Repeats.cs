@@ -1,0 +1,133 @@
+// Who is told the regroup status, and when again. A change goes to everybody; a repeat a tick later makes up for a loss, so in stages
+// 1 to 3 whoever has acknowledged the very message needs none. Who is quiet for that reason is asked for its status now and then: each
+// by its two neighbours in the ring of those who take part often enough for the bound on silence, by all others at the heartbeat's rate.
+namespace Membership.Engine.Protocol;
+
+internal sealed partial class MembershipCore
+{
+    private const int NeighbourTicks = 2;
+
+    /// <summary>When the status is repeated, unless it changes before.</summary>
+    private MonotonicTime _repeatAt = MonotonicTime.MaxValue;
+    private StatusMessage? _saidStatus;
+    private NodeSet _neighbours;
+
+    /// <summary>The coordinator is told what this node has done.</summary>
+    private bool _reportDue;
+
+    /// <summary>The view in which all have told all that they cleaned up.</summary>
+    private ViewId _allDoneView;
+
+    private void SayStatus()
+    {
+        if (!InRegroup)
+        {
+            _statusDirty = _reportDue = false;
+            _repeatAt = MonotonicTime.MaxValue;
+        }
+        // A tick that is due comes first: it may end the stage.
+        else if (_statusDirty || (_now >= _repeatAt && _now < _nextTick)) BroadcastStatus();
+        else if (_reportDue && Find(_inForce!.Coordinator) is { } coordinator) SendToMember(coordinator, BuildStatus(), WantsAcknowledgement(coordinator));
+        _reportDue = false;
+    }
+
+    /// <summary>To everybody on a change; else to whom it may be news, who may wait to hear that its own arrived, or of whom nothing was heard for long.</summary>
+    private void BroadcastStatus()
+    {
+        bool repeat = !_statusDirty;
+        _statusDirty = false;
+        // In stages 4 and 5 a loss holds up hosts.
+        _repeatAt = _now + (IsDeciding ? _timing.ClockPeriod : _timing.ClockPeriod / 2);
+        if (MustKeepQuiet)
+        {
+            // Say nothing new before the write is done, but do not fall silent.
+            foreach (NodeId node in Participants)
+                if (Find(node) is { } waiting && _now - waiting.LastSentAt >= RetryAfter) Send(waiting, null);
+            return;
+        }
+        StatusMessage body = BuildStatus();
+        if (!IsDeciding)
+        {
+            // Who is not in the view yet acknowledges by the status it enters with.
+            foreach (NodeId node in _inForce!.Nodes)
+                if (Find(node) is { } member) SendToMember(member, body, (repeat || member.HeardView == InForceId) && WantsAcknowledgement(member));
+            return;
+        }
+        repeat &= SaysTheSame(body, _saidStatus);
+        if (!repeat) _saidStatus = body;
+        foreach (NodeId node in Participants)
+        {
+            if (Find(node) is not { } peer) continue;
+            bool holds = repeat && HoldsStatus(peer), asks = repeat && (!holds || IsGettingOld(peer));
+            if (holds && !asks && !OwesAcknowledgement(peer)) continue;
+            // A decision that leaves it out is said by its decider; our part in it is no concern of that node's.
+            if (IsLeftOutOf(_decision, node) && _decision!.Decider != _self && _now - peer.SentStatusAt < _timing.ClockPeriod * NeighbourTicks) continue;
+            if (asks && peer.StatusAskedAt <= peer.StatusAt) peer.StatusAskedAt = _now;
+            Send(peer, body, asks ? HeaderFlags.AckRequested : HeaderFlags.None);
+        }
+    }
+
+    /// <summary>A status in the view in force is a ping: the next heartbeat comes an interval later.</summary>
+    private void SendToMember(Peer peer, StatusMessage body, bool ask)
+    {
+        peer.LastPingAt = _now;
+        Send(peer, body, ask ? HeaderFlags.AckRequested : HeaderFlags.None);
+    }
+
+    private static bool IsLeftOutOf(Decision? decision, NodeId node)
+        => decision is not null && !decision.View.Nodes.Contains(node) && !decision.Voters.Contains(node);
+
+    /// <summary>A write of another activation is under way: nothing new is said before it is done.</summary>
+    private bool MustKeepQuiet => _writing is not null && _writeActivation != _activation;
+
+    /// <summary>A callback that ended meanwhile is no news: nobody waits for that but in stage 1, which its end ends.</summary>
+    private static bool SaysTheSame(StatusMessage status, StatusMessage? former)
+        => former is not null && (status.Equals(former) || (status with { Flags = status.Flags | StatusFlags.InCallback }).Equals(former));
+
+    /// <summary>
+    /// It takes part in this activation and has acknowledged the very message with our status. Whoever cannot acknowledge (it starts, it
+    /// promised a view without us) is told on every tick, and so is one whose tripwire fell.
+    /// </summary>
+    private bool HoldsStatus(Peer peer)
+        => MayRest(peer) && peer.HeldStatus is { } held && _saidStatus is { } said && SaysTheSame(said, held);
+
+    private bool MayRest(Peer peer) => !peer.TripwireLost && peer.Status is { } status && status.Activation == _activation;
+
+    /// <summary>Since when it says nothing though it should; MaxValue = it may be quiet because we hold its status, and has not been asked.</summary>
+    private MonotonicTime SilentSince(Peer peer)
+    {
+        if (MayRest(peer)) return peer.StatusAskedAt > peer.StatusAt ? peer.StatusAskedAt : MonotonicTime.MaxValue;
+        MonotonicTime since = MonotonicTime.Max(peer.StatusAt, _activationStartedAt);
+        return peer.TripwireLost ? MonotonicTime.Max(since, peer.TripwireLostAt) : since;
+    }
+
+    /// <summary>Nothing was said to it since its status changed, so it cannot know that the change arrived.</summary>
+    private static bool OwesAcknowledgement(Peer peer) => peer.StatusChangedAt > peer.LastSentAt;
+
+    /// <summary>Our status is on its way to whoever asks: both were asking.</summary>
+    private bool HasJustTold(Peer peer)
+        => peer.LastSequence == peer.SentStatusSequence && !OwesAcknowledgement(peer) && _now - peer.LastSentAt < _timing.ClockPeriod / 4;
+
+    /// <summary>The lower number of two asks first; whoever is asked answers with its status.</summary>
+    private bool IsGettingOld(Peer peer)
+    {
+        TimeSpan rest = _neighbours.Contains(peer.Node) ? _timing.ClockPeriod * NeighbourTicks : _timing.HeartbeatInterval;
+        return _now - peer.StatusAt >= rest + (_self < peer.Node ? TimeSpan.Zero : _timing.ClockPeriod) - _timing.ClockPeriod / 8;
+    }
+
+    /// <summary>The next lower and the next higher number among those who take part, around the ends.</summary>
+    private void ChooseNeighbours()
+    {
+        NodeId lowest = NodeId.Invalid, highest = NodeId.Invalid, before = NodeId.Invalid, after = NodeId.Invalid;
+        foreach (NodeId node in Participants)
+        {
+            if (Find(node) is not { } peer || !MayRest(peer)) continue;
+            if (!lowest.IsValid) lowest = node;
+            highest = node;
+            if (node < _self) before = node;
+            else if (!after.IsValid) after = node;
+        }
+        _neighbours = default;
+        if (lowest.IsValid) _neighbours = NodeSet.Of(before.IsValid ? before : highest).With(after.IsValid ? after : lowest);
+    }
+}
