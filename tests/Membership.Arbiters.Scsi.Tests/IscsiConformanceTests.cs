@@ -45,3 +45,15 @@ public sealed class IscsiHungDisposalTests : NetworkDisposalConformance<IscsiBac
 
 [Trait("Category", "Arbiters")]
 public sealed class ClassicIscsiDisposalTests : DisposalConformance<ClassicIscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class ClassicIscsiServerFaultTests : ServerFaultConformance<ClassicIscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class ClassicIscsiHungServerTests : HungServerConformance<ClassicIscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class ClassicIscsiNetworkFaultTests : NetworkFaultConformance<ClassicIscsiBackend>;
+
+[Trait("Category", "Arbiters")]
+public sealed class ClassicIscsiLateEffectTests : LateEffectConformance<ClassicIscsiBackend>;

@@ -22,7 +22,7 @@ public sealed class OptionsBindingTests
             "CallbackLimit": "00:00:10", "LeaveTimeout": "00:00:05", "MasterStopTime": "00:00:00.200", "OnHalt": "FailFast",
             "Qualified": false, "MembershipFrameInterval": "00:00:02", "StaleAfter": "00:00:06", "NotificationQueueLength": 64,
             "Quarantine": { "After": 5, "Window": "02:00:00", "Time": "00:00:30", "Limit": "00:10:00" },
-            "WitnessFile": { "Directory": "/var/lib/witness", "OwnershipPeriod": "00:00:04", "RenewInterval": "00:00:01.5" },
+            "WitnessFile": { "Directory": "/var/lib/witness", "OwnershipPeriod": "00:00:04", "RenewInterval": "00:00:01.5", "AllowSeveralAddresses": true },
             "Nodes": [
               { "Number": 1, "Endpoints": [ "10.0.0.1:7400", "10.1.0.1:7401" ] },
               { "Number": 2, "Votes": 3, "Endpoints": [ "10.0.0.2:7400", "[fd00::2]:7401" ] } ] } }
@@ -77,6 +77,7 @@ public sealed class OptionsBindingTests
         Assert.Equal("/var/lib/witness", options.WitnessFile.Directory);
         Assert.Equal(TimeSpan.FromSeconds(4), options.WitnessFile.OwnershipPeriod);
         Assert.Equal(TimeSpan.FromSeconds(1.5), options.WitnessFile.RenewInterval);
+        Assert.True(options.WitnessFile.AllowSeveralAddresses);
         Assert.Equal([1, 2], options.Nodes.Select(static node => node.Number));
         Assert.Equal([1, 3], options.Nodes.Select(static node => node.Votes));
         Assert.Equal(["10.0.0.2:7400", "[fd00::2]:7401"], options.Nodes[1].Endpoints);

@@ -44,6 +44,7 @@ public sealed class OptionsValidationTests
         { "arbitration timeout", static o => o.ArbitrationTimeout = TimeSpan.Zero, ["ArbitrationTimeout is 00:00:00", "00:00:01"] },
         { "witness period", static o => { o.WitnessFile.Directory = "w"; o.WitnessFile.OwnershipPeriod = TimeSpan.FromMinutes(2); }, ["WitnessFile.OwnershipPeriod is 00:02:00", "60 s"] },
         { "witness renewal", static o => { o.WitnessFile.Directory = "w"; o.WitnessFile.RenewInterval = TimeSpan.FromSeconds(2); }, ["WitnessFile.RenewInterval is 00:00:02", "at most half"] },
+        { "witness of several machines", static o => { o.WitnessFile.Directory = "w"; o.Nodes[1].Endpoints = ["db2:7401"]; }, ["WitnessFile.Directory is 'w'", "node 2 at 'db2'", "AllowSeveralAddresses"] },
         { "frames", static o => o.MembershipFrameInterval = TimeSpan.FromMinutes(2), ["MembershipFrameInterval is 00:02:00", "00:01:00"] },
         { "stale too soon", static o => o.StaleAfter = TimeSpan.FromSeconds(8), ["StaleAfter is 00:00:08", "two and a half times"] },
         { "queue", static o => o.NotificationQueueLength = 0, ["NotificationQueueLength is 0", "1..1000000"] },
@@ -71,6 +72,12 @@ public sealed class OptionsValidationTests
         {
             options.Nodes.RemoveAt(2);
             options.WitnessFile.Directory = "witness";
+        });
+        Validate(static options =>
+        {
+            options.WitnessFile.Directory = "witness";
+            options.WitnessFile.AllowSeveralAddresses = true;
+            options.Nodes[1].Endpoints = ["10.0.0.2:7401"];
         });
         Validate(static options =>
         {

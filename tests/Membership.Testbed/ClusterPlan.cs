@@ -74,7 +74,7 @@ public sealed record ClusterPlan
             [nameof(Nodes)] = new JsonArray([.. Enumerable.Range(1, Nodes).Select(static node => new JsonObject { ["Number"] = node, ["Endpoints"] = new JsonArray($"{BridgedNetwork.AddressOf(node)}:7400") })]),
         };
         if (Witness == WitnessBackend.File)
-            membership["WitnessFile"] = new JsonObject { ["Directory"] = Path.Combine(directory, "witness"), ["OwnershipPeriod"] = FilePeriod.ToString("c"), ["RenewInterval"] = (FilePeriod / 3).ToString("c") };
+            membership["WitnessFile"] = new JsonObject { ["Directory"] = Path.Combine(directory, "witness"), ["OwnershipPeriod"] = FilePeriod.ToString("c"), ["RenewInterval"] = (FilePeriod / 3).ToString("c"), ["AllowSeveralAddresses"] = true };
         return new JsonObject
         {
             ["RegroupMembership"] = membership,

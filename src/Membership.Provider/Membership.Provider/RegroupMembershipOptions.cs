@@ -184,6 +184,12 @@ public sealed class RegroupWitnessFileOptions
     /// <summary>The shared directory; null = no witness file.</summary>
     public string? Directory { get; set; }
 
+    /// <summary>
+    /// The nodes' addresses all belong to this machine (containers, network namespaces) although they differ; default false, since separate machines
+    /// would each have a witness of their own and both live. Needless for loopback addresses.
+    /// </summary>
+    public bool AllowSeveralAddresses { get; set; }
+
     /// <summary>How long one renewal keeps the ownership; null = the engine's default (3 s).</summary>
     public TimeSpan? OwnershipPeriod { get; set; }
 
