@@ -42,9 +42,26 @@ public sealed class QuorumTests
         Subsets(view.Nodes).All(group => view.VotesOf(group) > 0 || !Quorum.Has(view, group, true)));
 
     [Theory]
+    [InlineData(QuorumPolicy.NodeMajority, false, "no")]
+    [InlineData(QuorumPolicy.NodeAndWitnessMajority, false, "even")]
+    [InlineData(QuorumPolicy.NodeAndWitnessMajority, true, "always")]
+    [InlineData(QuorumPolicy.WitnessOnly, false, "always")]
+    [InlineData(QuorumPolicy.TwoNodeWitness, false, "two")]
+    public void The_witness_has_a_vote_in_the_views_that_the_policy_names(QuorumPolicy policy, bool pinned, string when)
+    {
+        for (int nodes = 1; nodes <= 6; nodes++)
+        {
+            ClusterView view = View(new QuorumRule(policy, TieBreaker.None, pinned), [.. Enumerable.Repeat(1, nodes)]);
+            Assert.Equal(when switch { "always" => true, "even" => nodes % 2 == 0, "two" => nodes == 2, _ => false }, Quorum.WitnessHasVote(view));
+        }
+    }
+
+    [Theory]
     [InlineData(QuorumPolicy.NodeMajority, TieBreaker.None, false, "1,2", "1", false)]
     [InlineData(QuorumPolicy.NodeMajority, TieBreaker.LowestNode, false, "1,2", "1", true)]
     [InlineData(QuorumPolicy.NodeMajority, TieBreaker.LowestNode, false, "1,2", "2", false)]
+    [InlineData(QuorumPolicy.NodeMajority, TieBreaker.LowestNode, false, "1,2,3,4", "1,4", true)]
+    [InlineData(QuorumPolicy.NodeMajority, TieBreaker.LowestNode, false, "1,2,3,4", "2,3", false)]
     [InlineData(QuorumPolicy.NodeMajority, TieBreaker.None, true, "1,2", "1", false)]
     [InlineData(QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None, true, "1,2", "2", true)]
     [InlineData(QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None, false, "1,2", "2", false)]
