@@ -76,7 +76,10 @@ public interface IQuorumArbiter : IAsyncDisposable
     /// <returns>Success with the new ownership time, Lost, or Unknown.</returns>
     ValueTask<WitnessResult> RenewAsync(ArbiterIdentity identity, CancellationToken cancellationToken);
 
-    /// <summary>Writes this node's slot of the record, durably, while it owns the witness.</summary>
+    /// <summary>
+    /// Writes this node's slot of the record, durably, while it owns the witness. A write of unknown outcome may take effect late, but never after a
+    /// later call of this node has taken effect: the decision it was for may have been overtaken by another one of the same epoch.
+    /// </summary>
     /// <param name="identity">Who asks.</param>
     /// <param name="slot">The views this node knows; none may be dropped that is newer than the newest in force.</param>
     /// <param name="cancellationToken">The deadline.</param>

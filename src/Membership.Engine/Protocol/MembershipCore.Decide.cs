@@ -236,7 +236,7 @@ internal sealed partial class MembershipCore
         removed -= decision.View.Nodes;
         // A former life of this node is over if this one holds the store's lock; else it is waited for from this start on.
         if (_options.StoreLocked || IsMember) removed = removed.Without(_self);
-        MonotonicTime until = _options.StoreLocked || IsMember ? MonotonicTime.MinValue : _processStart + _timing.LossPeriod;
+        MonotonicTime until = _options.StoreLocked || IsMember ? MonotonicTime.MinValue : _processStart + (_options.WitnessPeriod > _timing.LossPeriod ? _options.WitnessPeriod : _timing.LossPeriod);
         foreach (NodeId node in removed)
         {
             Peer? peer = Find(node);

@@ -70,6 +70,9 @@ internal sealed record ProtocolOptions
     /// <summary>When and for how long a node that keeps losing its place is kept out.</summary>
     public QuarantineOptions Quarantine { get; init; } = QuarantineOptions.Default;
 
+    /// <summary>How long a former owner's vote of the witness may carry its lease; a new life without the store's lock waits that long for its old one.</summary>
+    public TimeSpan WitnessPeriod { get; init; }
+
     /// <summary>The exclusive kernel lock on the local store is held.</summary>
     public bool StoreLocked { get; init; } = true;
 

@@ -253,6 +253,7 @@ public sealed partial class MembershipNode
             MembershipFrameInterval = _options.MembershipFrameInterval,
             StaleAfter = _options.StaleAfter,
             TrustConnectionRefused = _options.CrashEvidence == CrashEvidence.ConnectionRefused,
+            WitnessPeriod = _arbiter?.TakeoverTime ?? TimeSpan.Zero,
             StoreLocked = true,
         };
     }

@@ -32,11 +32,19 @@ internal sealed class QuarantineChecker(ClusterWorld world)
             if (!view.Contains(member.Node)) _lost[member.Node.Value]++;
         foreach (ClusterMember member in view.Members)
         {
+            if (before.Contains(member.Node)) continue;
             // A join: the coordinator of the view before it let it in. A prepare takes a while, so a quarantine that is nearly over is left alone.
-            if (before.Contains(member.Node) || view.BaseEpoch != before.Epoch || world.Node(before.Coordinator.Value).Process is not { Halted: false } process) continue;
-            if (!_until.TryGetValue((process, member.Node.Value), out MonotonicTime until) || until <= process.LocalNow) continue;
-            if (2 * before.Members.Sum(static each => each.Votes) <= world.Options.Votes.Sum()) continue;
-            world.Violate("quarantine", $"{view} lets node {member.Node} in {(until - process.LocalNow).TotalMilliseconds:F0} ms before the end of its quarantine by node {process.Number}.");
+            CheckJoin(member.Node, view, before);
+            // Whoever is in this view knows that it is back, for whatever reason it was let in: the quarantine is over, also if it leaves again.
+            foreach ((SimProcess by, int node) in _until.Keys.Where(key => key.Node == member.Node.Value && view.Contains(new NodeId(key.By.Number))).ToArray()) _until.Remove((by, node));
         }
+    }
+
+    private void CheckJoin(NodeId joined, ClusterView view, ClusterView before)
+    {
+        if (view.BaseEpoch != before.Epoch || world.Node(before.Coordinator.Value).Process is not { Halted: false } process) return;
+        if (!_until.TryGetValue((process, joined.Value), out MonotonicTime until) || until <= process.LocalNow) return;
+        if (2 * before.Members.Sum(static each => each.Votes) <= world.Options.Votes.Sum()) return;
+        world.Violate("quarantine", $"{view} lets node {joined} in {(until - process.LocalNow).TotalMilliseconds:F0} ms before the end of its quarantine by node {process.Number}.");
     }
 }

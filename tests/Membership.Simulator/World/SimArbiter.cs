@@ -13,6 +13,9 @@ internal sealed class SimArbiter(ClusterWorld world, SimProcess process)
     private bool _renewing;
     private long _operation;
 
+    /// <summary>The newest operation that took effect at the witness: none before it does any more, as every arbiter guarantees.</summary>
+    private long _effective;
+
     /// <summary>Until when this process believes, by its own clock, that it owns the witness.</summary>
     public MonotonicTime OwnedUntil { get; private set; } = MonotonicTime.MinValue;
 
@@ -33,7 +36,8 @@ internal sealed class SimArbiter(ClusterWorld world, SimProcess process)
         bool done = false;
         world.Witness.Command(process, () =>
         {
-            if (!world.Witness.OwnedBy(process)) return;
+            if (!world.Witness.OwnedBy(process) || operation < _effective) return;
+            _effective = operation;
             world.Witness.Write(process.Number, slot);
             done = true;
         }, ok =>
@@ -84,6 +88,7 @@ internal sealed class SimArbiter(ClusterWorld world, SimProcess process)
             if (witness.OwnedBy(process)) witness.Renew();
             else if (witness.IsFree || (ripe && witness.Generation == watched)) witness.Take(process);
             mine = witness.OwnedBy(process);
+            if (mine) _effective = Math.Max(_effective, operation);
             moved = watched >= 0 && seen != watched && !mine;
             record = witness.ReadRecord();
         }, ok =>
@@ -142,7 +147,9 @@ internal sealed class SimArbiter(ClusterWorld world, SimProcess process)
             world.Witness.Command(process, () =>
             {
                 mine = world.Witness.OwnedBy(process);
-                if (mine) world.Witness.Renew();
+                if (!mine) return;
+                _effective = Math.Max(_effective, operation);
+                world.Witness.Renew();
             }, ok =>
             {
                 if (!End(operation) || !ok || OwnedUntil == MonotonicTime.MinValue) return;

@@ -128,6 +128,7 @@ internal sealed record WorldOptions
             Bootstrap = Bootstrap,
             HasWitness = HasWitness,
             TrustConnectionRefused = TrustConnectionRefused,
+            WitnessPeriod = HasWitness ? TimeSpan.FromTicks((long)(WitnessPeriod * (1 + Rho))) : TimeSpan.Zero,
             StoreLocked = storeLocked,
             Qualified = (Disqualified >> number & 1) == 0,
             MembershipFrameInterval = FrameInterval,
