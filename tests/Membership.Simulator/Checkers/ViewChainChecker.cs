@@ -152,7 +152,8 @@ internal sealed class ViewChainChecker(ClusterWorld world)
         var id = new NodeId(node);
         if (nodes.Contains(id)) return;
         _writtenBy[view.Id] = nodes.With(id);
-        if (inForce is not null && view.BaseEpoch == Epoch.None && view.Epoch.Value - inForce.Epoch.Value < ForcedStep)
+        // Of its own nodes alone it may be: then the view was pending where the next one was decided, with the quorum over it, and came into force meanwhile.
+        if (inForce is not null && view.BaseEpoch == Epoch.None && view.Epoch.Value - inForce.Epoch.Value < ForcedStep && !(view.Nodes - inForce.Nodes).IsEmpty)
             world.Violate("chain", $"node {node} promises {view}, which is made from no view, although {inForce} is in force on its disk.");
     }
 
