@@ -2,6 +2,7 @@
 // writers at a time would show.
 using System.Diagnostics;
 using Membership.Provider;
+using Orleans.Placement;
 using Orleans.Runtime;
 
 namespace LiveSilo;
@@ -18,11 +19,14 @@ public interface IWritingGrain : IGrainWithStringKey
     Task<string> WriteAsync();
 }
 
+/// <summary>Placed at random: by default a silo that knows no other's load yet keeps every grain to itself.</summary>
+[RandomPlacement]
 internal sealed class WhereGrain(SiloArguments silo) : Grain, IWhereGrain
 {
     public Task<string> WhereAsync() => Task.FromResult(silo.Identity);
 }
 
+[RandomPlacement]
 internal sealed class WritingGrain(SiloArguments silo, IServiceProvider services) : Grain, IWritingGrain
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(5);
