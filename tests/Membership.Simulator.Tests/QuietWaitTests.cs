@@ -1,6 +1,7 @@
 // What a change costs in messages: the simulator counts them exactly, so a bound is a fact and no measurement.
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Simulator.Commands;
 using Membership.Simulator.World;
 using Xunit;
 
@@ -45,21 +46,7 @@ public sealed class QuietWaitTests
 
     private static ClusterWorld Formed()
     {
-        var options = new WorldOptions
-        {
-            Seed = 1,
-            Votes = [.. Enumerable.Repeat(1, Nodes)],
-            Rule = new QuorumRule(QuorumPolicy.NodeMajority, TieBreaker.LowestNode, false),
-            Timing = ClusterTiming.Default,
-            StartFromView = true,
-            ClocksDrift = false,
-            DelayMin = 100 * Ticks.Microsecond,
-            DelaySpread = 100 * Ticks.Microsecond,
-            DiskSpread = 0,
-            CallbackSpread = 0,
-            SchedulingLag = 0,
-            Supervised = false,
-        };
+        WorldOptions options = ScaleCommand.Calm(Nodes);
         var world = new ClusterWorld(options, new Trace(null));
         foreach (SimNode node in world.Nodes) node.Start();
         world.RunUntil(3 * options.L);

@@ -24,7 +24,6 @@ internal sealed partial class MembershipCore
     private NodeSet _unreachable;
     private MonotonicTime _unreachableUntil = MonotonicTime.MinValue;
     private bool _statusDirty;
-
     private bool _stageDone;
     private bool _adoptIncident;
     private int _retransmissions;

@@ -181,7 +181,7 @@ internal enum StatusFlags : ushort
     AllDone = 8192,
 }
 
-/// <summary>A node's regroup status: sent on entering a stage, on any change, and every tick.</summary>
+/// <summary>A node's regroup status: sent to all on entering a stage and on any change, and again to whom it may be news.</summary>
 internal sealed record StatusMessage(
     ActivationId Activation,
     RegroupStage Stage,

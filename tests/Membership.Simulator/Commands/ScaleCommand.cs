@@ -17,25 +17,26 @@ internal static class ScaleCommand
         return failed ? 1 : 0;
     }
 
+    /// <summary>Nodes with one vote each that were one cluster before; nothing is late, lost or apart.</summary>
+    internal static WorldOptions Calm(int size) => new WorldOptions
+    {
+        Seed = 1,
+        Votes = [.. Enumerable.Repeat(1, size)],
+        Rule = new QuorumRule(QuorumPolicy.NodeMajority, TieBreaker.LowestNode, false),
+        Timing = ClusterTiming.Default,
+        StartFromView = true,
+        ClocksDrift = false,
+        DelayMin = 100 * Ticks.Microsecond,
+        DelaySpread = 100 * Ticks.Microsecond,
+        DiskSpread = 0,
+        CallbackSpread = 0,
+        SchedulingLag = 0,
+        Supervised = false,
+    };
+
     private static bool One(int size, TextWriter output)
     {
-        var votes = new int[size];
-        Array.Fill(votes, 1);
-        var options = new WorldOptions
-        {
-            Seed = 1,
-            Votes = [.. votes],
-            Rule = new QuorumRule(QuorumPolicy.NodeMajority, TieBreaker.LowestNode, false),
-            Timing = ClusterTiming.Default,
-            StartFromView = true,
-            ClocksDrift = false,
-            DelayMin = 100 * Ticks.Microsecond,
-            DelaySpread = 100 * Ticks.Microsecond,
-            DiskSpread = 0,
-            CallbackSpread = 0,
-            SchedulingLag = 0,
-            Supervised = false,
-        };
+        WorldOptions options = Calm(size);
         var world = new ClusterWorld(options, new Trace(null));
         foreach (SimNode node in world.Nodes) node.Start();
         long limit = 60 * Ticks.Second;
