@@ -212,6 +212,23 @@ internal sealed partial class MembershipCore
         }
     }
 
+    /// <summary>
+    /// A decider whose own empty store does not count is not in the view. It names the decision and promises nothing: with a view on it
+    /// its store would look like one that has kept everything, and count in the next forming.
+    /// </summary>
+    private void Name(Decision decision)
+    {
+        if (decision.View.Nodes.Contains(_self) || decision.Voters.Contains(_self) || Defect(PlantedDefects.OutsiderPromises))
+        {
+            AcceptDecision(decision);
+            return;
+        }
+        Log($"decides {decision.View} without being in it");
+        _seenDecision = decision;
+        _statusDirty = true;
+        if (_ownedUntil > _now) GiveUpWitness();
+    }
+
     private void AcceptDecision(Decision decision)
     {
         _decision = decision;
@@ -334,7 +351,7 @@ internal sealed partial class MembershipCore
                 Stuck("the formers' configured nodes, weights or policy differ");
                 return;
             }
-            if (first && !(_options.HasWitness && _options.WitnessKeepsRecord) && !_options.Bootstrap && !_forceForm)
+            if (first && !MayFormAnew)
             {
                 Stuck("no view on any disk and no witness: set Bootstrap to form a new cluster");
                 return;
@@ -347,15 +364,21 @@ internal sealed partial class MembershipCore
         foreach (ClusterView view in known)
             if (view.Epoch > current.Epoch && !need.Contains(view) && !IsVoid(view, testimonies)) need.Add(view);
         // Formers outside V that a newer pending view names vote for the decision without being in it.
-        NodeSet outside = default;
+        NodeSet outside = default, uncounted = default;
         if (_activation.IsForming)
             foreach (ClusterView view in need) outside |= (view.Nodes & _clique) - current.Nodes;
         voting |= outside;
         // An empty store does not count while a view is known anywhere, unless it is the store that those views name.
+        bool again = false;
         if (_activation.IsForming && !first)
-            foreach (Testimony testimony in testimonies)
-                if (testimony.Empty && !known.Append(current).All(view => view.Epoch == Epoch.None || view.Find(testimony.Node).StoreId == testimony.StoreId))
-                    voting = voting.Without(testimony.Node);
+        {
+            NodeSet voters = voting;
+            voting = WithoutEmptyStores(voters, testimonies, known, current, again: false);
+            again = newest is null && MayFormAnew && known.TrueForAll(IsOfFirstForming)
+                && !need.TrueForAll(view => Quorum.Has(view, voting, _options.HasWitness && _options.WitnessKeepsRecord));
+            if (again) voting = WithoutEmptyStores(voters, testimonies, known, current, again: true);
+            uncounted = voters - voting;
+        }
         members &= voting;
         outside &= voting;
         if (current.VotesOf(members) <= 0)
@@ -364,7 +387,7 @@ internal sealed partial class MembershipCore
             return;
         }
 
-        bool mustRead = _activation.IsForming && first && _options.HasWitness && _options.WitnessKeepsRecord;
+        bool mustRead = _activation.IsForming && (first || again) && _options.HasWitness && _options.WitnessKeepsRecord;
         bool force = _forceForm && _activation.IsForming;
         bool witnessVote = false;
         bool enough = need.TrueForAll(view => Quorum.Has(view, voting, false));
@@ -375,7 +398,8 @@ internal sealed partial class MembershipCore
             bool possible = _options.HasWitness && (_options.WitnessKeepsRecord || !_activation.IsForming) && need.TrueForAll(view => Quorum.Has(view, voting, true));
             if (!possible && !force)
             {
-                Stuck($"{voting} has no quorum over {string.Join(" and ", need.Where(view => !Quorum.Has(view, voting, _options.HasWitness)))}");
+                string over = string.Join(" and ", need.Where(view => !Quorum.Has(view, voting, _options.HasWitness)).Select(static view => view.Epoch == Epoch.None ? $"the configured nodes {view.Nodes}" : view.ToString()));
+                Stuck($"{voting} has no quorum over {over}{WhyNotCounted(uncounted, known, newest)}");
                 return;
             }
             if (possible && _recordViews is null)
@@ -395,6 +419,46 @@ internal sealed partial class MembershipCore
         Decide(current, known, members, (_voters & current.Nodes) | outside, testimonies, witnessVote, force);
     }
 
+    /// <summary>
+    /// Whose stores count in a forming. An empty one has promised nothing, or it is new in the place of one that did: it counts when every view
+    /// known was decided with that very store. Where first formings were interrupted (<paramref name="again"/>), one such view will do, as long as
+    /// no other names another store: its decision was legitimate, so the store was not replaced after a promise, and it has kept its memory since.
+    /// </summary>
+    private NodeSet WithoutEmptyStores(NodeSet voting, List<Testimony> testimonies, List<ClusterView> known, ClusterView current, bool again)
+    {
+        foreach (Testimony testimony in testimonies)
+        {
+            if (!testimony.Empty) continue;
+            bool named = false, stranger = false;
+            foreach (ClusterView view in known.Append(current))
+            {
+                if (view.Epoch == Epoch.None) continue;
+                bool same = view.Find(testimony.Node).StoreId == testimony.StoreId;
+                named |= same;
+                stranger |= !same && (!again || view.Contains(testimony.Node));
+            }
+            if (stranger || !(named || Defect(PlantedDefects.NamelessStoreCounts))) voting = voting.Without(testimony.Node);
+        }
+        return voting;
+    }
+
+    /// <summary>The conditions of a first forming: a witness whose record would know of a view, or the operator's word that there is none.</summary>
+    private bool MayFormAnew => (_options.HasWitness && _options.WitnessKeepsRecord) || _options.Bootstrap || _forceForm;
+
+    /// <summary>Decided by the quorum rule over the configured set: made from no view, and not by force.</summary>
+    private static bool IsOfFirstForming(ClusterView view) => view.BaseEpoch == Epoch.None && view.Epoch.Value < ForcedStep;
+
+    /// <summary>How far a forced forming goes beyond every epoch seen.</summary>
+    private const long ForcedStep = 1L << 32;
+
+    private static string WhyNotCounted(NodeSet uncounted, List<ClusterView> known, ClusterView? newest)
+    {
+        if (uncounted.IsEmpty) return "";
+        string views = string.Join(" and ", known.Select(static view => view.ToString()).Prepend(newest?.ToString()).OfType<string>().Distinct());
+        return $"; the stores of {uncounted} are empty and do not count, because {views} {(newest is null ? "of an interrupted forming is known" : "is known")}"
+            + ": start the other nodes of it, or, if they are lost for good, form by force";
+    }
+
     private void Decide(
         ClusterView current, List<ClusterView> known, NodeSet members, NodeSet voters, List<Testimony> testimonies, bool witnessVote, bool force)
     {
@@ -406,7 +470,7 @@ internal sealed partial class MembershipCore
             highest = Epoch.Max(highest, view.Epoch);
             if (!Defect(PlantedDefects.JoinSkipsJoinerLeaseWait)) removed |= view.Nodes;
         }
-        var epoch = new Epoch(highest.Value + (force ? 1L << 32 : 1));
+        var epoch = new Epoch(highest.Value + (force ? ForcedStep : 1));
         NodeSet disqualified = DisqualifiedAmong(current, members);
         ElectedRoles roles = RoleElection.Next(current, members, disqualified, handedOver: _activation.IsForming);
         var next = new ClusterView(
@@ -416,7 +480,7 @@ internal sealed partial class MembershipCore
         if (force) Log($"formed by force, by order of the operator at node {_self}: {next}");
         if (!witnessVote || Defect(PlantedDefects.RecordNotConfirmed))
         {
-            AcceptDecision(decision);
+            Name(decision);
             return;
         }
         // The record must hold the decision, confirmed while this node owns the witness, before stage 3 may end.
@@ -580,7 +644,7 @@ internal sealed partial class MembershipCore
             if (confirmed && _holdsWitness && ownedUntil > _now && _stage == RegroupStage.Prune && _decision is null && _seenDecision is null)
             {
                 _ownedUntil = MonotonicTime.Max(_ownedUntil, ownedUntil);
-                if (decision.View.Epoch > _state.HighestEpochPersisted) AcceptDecision(decision);
+                if (decision.View.Epoch > _state.HighestEpochPersisted) Name(decision);
             }
             else if (_stage == RegroupStage.Prune) FailArbitration("the witness record was not confirmed in time");
         }

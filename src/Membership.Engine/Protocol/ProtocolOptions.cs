@@ -82,7 +82,7 @@ internal sealed record ProtocolOptions
 
 /// <summary>Rules of the protocol that a test may take out, to prove that the simulator notices.</summary>
 [Flags]
-internal enum PlantedDefects
+internal enum PlantedDefects : long
 {
     None = 0,
     NoAcknowledgementBan = 1 << 0,
@@ -115,4 +115,6 @@ internal enum PlantedDefects
     NoQuarantine = 1 << 27,
     TripwireAlwaysBelieved = 1 << 28,
     NoPatience = 1 << 29,
+    NamelessStoreCounts = 1 << 30,
+    OutsiderPromises = 1L << 31,
 }
