@@ -29,6 +29,9 @@ internal sealed class SeedTally
 
     public long Installs { get; private set; }
 
+    /// <summary>The fingerprint of all stories, whatever the order in which they were told.</summary>
+    public ulong Stories { get; private set; }
+
     /// <summary>The longest way to a whole cluster after the faults, as a share of the liveness bound.</summary>
     public (double Share, ulong Seed) SlowestHeal { get; private set; }
 
@@ -76,6 +79,7 @@ internal sealed class SeedTally
         Regroups += result.Regroups;
         Installs += result.Installs;
         _busy += result.Elapsed;
+        Stories += ulong.RotateLeft(result.Hash * 0x9E3779B97F4A7C15UL, (int)(seed & 63)) ^ seed;
         if (result.Violation is { } violation) Found.Add(seed, violation);
         if (result.Regroups > Busiest.Regroups) Busiest = (result.Regroups, seed);
         if (result.Elapsed > Slowest.Elapsed) Slowest = (result.Elapsed, seed);

@@ -19,6 +19,7 @@ internal static class SeedsCommand
         if (tally.SlowestHeal.Seed != 0) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"slowest_heal={tally.SlowestHeal.Share:P0} of the liveness bound (seed {tally.SlowestHeal.Seed})"));
         output.WriteLine($"busiest={tally.Busiest.Regroups} regroups of nodes in one run (seed {tally.Busiest.Seed})");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"slowest={tally.Slowest.Elapsed.TotalMilliseconds:F0} ms for one run (seed {tally.Slowest.Seed})"));
+        output.WriteLine($"stories={tally.Stories:x16}");
         output.WriteLine($"seeds={tally.Runs} violations={tally.Found.Count} events={tally.Events} events_per_s={tally.EventsPerSecond} regroups={tally.Regroups} installs={tally.Installs}");
         return tally.Found.Count == 0 ? 0 : 1;
     }
