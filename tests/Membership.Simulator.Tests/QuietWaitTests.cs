@@ -1,7 +1,6 @@
 // What a change costs in messages: the simulator counts them exactly, so a bound is a fact and no measurement.
 using Membership.Engine;
 using Membership.Engine.Protocol;
-using Membership.Simulator.Commands;
 using Membership.Simulator.World;
 using Xunit;
 
@@ -46,7 +45,7 @@ public sealed class QuietWaitTests
 
     private static ClusterWorld Formed()
     {
-        WorldOptions options = ScaleCommand.Calm(Nodes);
+        WorldOptions options = WorldOptions.Calm(Nodes);
         var world = new ClusterWorld(options, new Trace(null));
         foreach (SimNode node in world.Nodes) node.Start();
         world.RunUntil(3 * options.L);

@@ -15,7 +15,6 @@ internal sealed record CommandLine
         eng/simulate --campaign FILE --seeds 1..1000000 [--seconds S] [options as above]   (goes on where FILE ends)
         eng/simulate --replay SEED [--trace] [--nodes ..] [--policy ..] [--focus F] [--defect D]
         eng/simulate --defects all|D1,D2 [--budget SECONDS]
-        eng/simulate --scale 2,8,64,256,1024
         eng/simulate --gray all|IngressLoss,OneWayCut,FlipFlop,Crashes,LinkFlap,Blinks,TripwireResets [--nodes 100..100] [--minutes 10] [--seeds 1..1] [--trace]
         eng/simulate --scenario FILE [--trace] [--defect D]
         """;
@@ -37,8 +36,6 @@ internal sealed record CommandLine
 
     public int BudgetSeconds { get; init; } = 300;
 
-    public IReadOnlyList<int>? Scale { get; init; }
-
     public string? Scenario { get; init; }
 
     public string? Campaign { get; init; }
@@ -51,7 +48,6 @@ internal sealed record CommandLine
 
     public int Run()
     {
-        if (Scale is { } sizes) return ScaleCommand.Run(sizes, Console.Out);
         if (Gray is { } faults) return GrayCommand.Run(GrayNodes, faults, TimeSpan.FromMinutes(Minutes), FirstSeed, LastSeed ?? FirstSeed, Trace, Console.Out);
         if (Defects is { } defects) return DefectsCommand.Run(defects, TimeSpan.FromSeconds(BudgetSeconds), Filter, Console.Out);
         if (Scenario is { } file) return ScenarioCommand.Run(file, Filter.Defects, Trace, Console.Out);
@@ -141,14 +137,6 @@ internal sealed record CommandLine
                 }
                 return this with { Gray = faults };
             case "--scenario": return this with { Scenario = value };
-            case "--scale":
-                var sizes = new List<int>();
-                foreach (string each in value.Split(','))
-                {
-                    if (!Number(each, out int size) || size is < 2 or > NodeId.MaxValue) return null;
-                    sizes.Add(size);
-                }
-                return this with { Scale = sizes };
             default: return null;
         }
     }

@@ -234,11 +234,12 @@ internal sealed class ClusterWorld
     private void InstallFirstView()
     {
         var members = ImmutableArray.CreateBuilder<ClusterMember>();
-        foreach (SimNode node in _nodes)
+        ReadOnlySpan<SimNode> first = Options.FirstMembers > 0 ? _nodes.AsSpan(0, Options.FirstMembers) : _nodes;
+        foreach (SimNode node in first)
             members.Add(new ClusterMember(new NodeId(node.Number), new Incarnation(1), Options.Votes[node.Number - 1], node.Disk.Content.StoreId));
         var view = new ClusterView(new Epoch(1), members, Options.Rule, Options.Timing);
         Checkers.FirstView(view);
-        foreach (SimNode node in _nodes)
+        foreach (SimNode node in first)
         {
             StoredState stored = node.Disk.Content.WithInForce(view) with { Incarnation = new Incarnation(1) };
             node.Disk.Preload(stored);

@@ -29,10 +29,8 @@ internal sealed class Network(ClusterWorld world, Rng rng)
 
     public long Messages { get; private set; }
 
-    public long Bytes { get; private set; }
-
-    /// <summary>Count bytes with the size model (only --scale does).</summary>
-    public bool Measure { get; set; }
+    /// <summary>Told of every message that is sent, lost ones too: for whoever counts bytes.</summary>
+    public Action<MessageBody?>? Sent { get; set; }
 
     public ref Link At(int path, int from, int to) => ref _links[((path * _nodes) + from - 1) * _nodes + to - 1];
 
@@ -78,7 +76,7 @@ internal sealed class Network(ClusterWorld world, Rng rng)
     private void SendOn(in MessageHeader header, int path, MessageBody? body, int from, int to)
     {
         Messages++;
-        if (Measure) Bytes += SizeModel.BytesOf(body);
+        Sent?.Invoke(body);
         ref Link link = ref At(path, from, to);
         if (link.Cuts > 0 || rng.PerMille(_options.LossPerMille + link.LossPerMille))
         {

@@ -41,6 +41,9 @@ internal sealed record WorldOptions
     /// <summary>All disks hold a first view with every node at the start (else they are empty).</summary>
     public bool StartFromView { get; init; }
 
+    /// <summary>Only the lowest so many nodes are in that first view, the disks of the others are empty; 0 = all are.</summary>
+    public int FirstMembers { get; init; }
+
     public PlantedDefects Defects { get; init; }
 
     /// <summary>Off unless a run is about it: most stories are about what happens again and again, quickly.</summary>
@@ -107,6 +110,24 @@ internal sealed record WorldOptions
     public TimeSpan CallbackLimit => TimeSpan.FromTicks(12 * L);
 
     public TimeSpan PersistLimit => TimeSpan.FromTicks(6 * L);
+
+    /// <summary>Nodes with one vote each that were one cluster before; nothing is late, lost or apart.</summary>
+    public static WorldOptions Calm(int nodes) => new()
+    {
+        Seed = 1,
+        Votes = [.. Enumerable.Repeat(1, nodes)],
+        Rule = new QuorumRule(QuorumPolicy.NodeMajority, TieBreaker.LowestNode, false),
+        Timing = ClusterTiming.Default,
+        DiscoveryInL = 1.25,
+        StartFromView = true,
+        ClocksDrift = false,
+        DelayMin = 100 * Ticks.Microsecond,
+        DelaySpread = 100 * Ticks.Microsecond,
+        DiskSpread = 0,
+        CallbackSpread = 0,
+        SchedulingLag = 0,
+        Supervised = false,
+    };
 
     public ProtocolOptions ForNode(int number, bool storeLocked)
     {
