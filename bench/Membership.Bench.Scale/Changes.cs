@@ -48,19 +48,21 @@ internal static class Changes
         NodeSet without = all.Without(new NodeId(middle));
 
         MeasuredCluster cluster = Formed(size);
-        yield return new Row(Change.Crash, size, size - 1, cluster.Measure(without, () => cluster.World.Node(middle).Kill("crashes", power: false)));
-
-        cluster = Formed(size);
         yield return new Row(Change.Leave, size, size, cluster.Measure(without, () => cluster.World.Node(middle).Process!.Leave(forGood: true)));
         cluster.Rest();
-        yield return new Row(Change.Join, size, size, cluster.Measure(all, () => cluster.World.Node(middle).Start()));
+        yield return new Row(Change.Join, size, size, cluster.Measure(all, cluster.World.Node(middle).Start));
+        cluster.Rest();
+        yield return new Row(Change.Crash, size, size - 1, cluster.Measure(without, () => cluster.World.Node(middle).Kill("crashes", power: false)));
+
         if (size >= 10)
         {
             cluster.Rest();
-            int lost = size / 10;
-            yield return new Row(Change.TenPercent, size, size - lost, cluster.Measure(all - Last(size, lost), () =>
+            cluster.Measure(all, cluster.World.Node(middle).Start);
+            cluster.Rest();
+            NodeSet lost = all - First(size - size / 10);
+            yield return new Row(Change.TenPercent, size, size - lost.Count, cluster.Measure(all - lost, () =>
             {
-                foreach (NodeId node in Last(size, lost)) cluster.World.Node(node.Value).Kill("crashes", power: false);
+                foreach (NodeId node in lost) cluster.World.Node(node.Value).Kill("crashes", power: false);
             }));
         }
 
@@ -79,11 +81,8 @@ internal static class Changes
         }));
     }
 
-    public static NodeSet First(int count) => Numbers(1, count);
+    public static NodeSet First(int count) => NodeSet.From(Enumerable.Range(1, count).Select(static number => new NodeId(number)));
 
-    private static NodeSet Last(int size, int count) => Numbers(size - count + 1, count);
-
-    private static NodeSet Numbers(int first, int count) => NodeSet.From(Enumerable.Range(first, count).Select(static number => new NodeId(number)));
 
     private static MeasuredCluster Formed(int size)
     {

@@ -1,4 +1,4 @@
-// How fast a cost grows with the size of the cluster: the exponent p of size^p that fits best, by least squares over the logarithms.
+// How fast a cost grows with the number of peers a node has: the exponent p of peers^p that fits best, by least squares over the logarithms.
 // 1 is linear. Small clusters are left out while there are enough large ones: there the constant part hides the growth.
 namespace Membership.Bench.Scale;
 
@@ -14,16 +14,16 @@ internal sealed record Growth(double Exponent, double Steepest, int Sizes)
     /// <summary>Between two sizes one beat of the clock more or less weighs more.</summary>
     public const double StepLimit = 1.5;
 
-    private const int Large = 16;
+    private const int Large = 15;
 
     public bool IsLinear => Exponent <= Limit && Steepest <= StepLimit;
 
-    /// <summary>Fits costs by size.</summary>
-    /// <param name="costs">At least two different sizes.</param>
-    /// <returns>The growth, or null when there are fewer than two sizes.</returns>
-    public static Growth? Of(IEnumerable<(int Nodes, double Cost)> costs)
+    /// <summary>Fits costs by the number of peers.</summary>
+    /// <param name="costs">At least two different numbers.</param>
+    /// <returns>The growth, or null when there are fewer than two.</returns>
+    public static Growth? Of(IEnumerable<(int Peers, double Cost)> costs)
     {
-        (double X, double Y)[] points = [.. costs.Where(static point => point.Nodes >= 2 && point.Cost > 0).OrderBy(static point => point.Nodes).Select(static point => (Math.Log(point.Nodes), Math.Log(point.Cost)))];
+        (double X, double Y)[] points = [.. costs.Where(static point => point is { Peers: >= 1, Cost: > 0 }).OrderBy(static point => point.Peers).Select(static point => (Math.Log(point.Peers), Math.Log(point.Cost)))];
         int large = points.Count(static point => point.X >= Math.Log(Large));
         if (large >= 3) points = points[^large..];
         if (points.Length < 2) return null;
@@ -33,7 +33,7 @@ internal sealed record Growth(double Exponent, double Steepest, int Sizes)
         for (int i = 1; i < points.Length; i++)
         {
             double distance = points[i].X - points[i - 1].X;
-            if (distance >= Math.Log(2) - 1e-9) steepest = Math.Max(steepest, (points[i].Y - points[i - 1].Y) / distance);
+            if (distance >= Math.Log(1.9)) steepest = Math.Max(steepest, (points[i].Y - points[i - 1].Y) / distance);
         }
         return new Growth(over / under, steepest, points.Length);
     }

@@ -99,7 +99,7 @@ internal sealed class LogLogPlot(string title, string xLabel, string yLabel)
         double factor = _series.Min(static series => series.Points[0].Y / series.Points[0].X);
         double end = Math.Min(Math.Pow(2, right), Math.Pow(10, high) / factor);
         Line(svg, "guide", atX(_minX), atY(factor * _minX), atX(end), atY(factor * end));
-        Text(svg, atX(end) - 6, atY(factor * end) + 16, "linear", "end");
+        Text(svg, atX(end) - 6, atY(factor * end) + 24, "linear", "end");
     }
 
     private static void Marker(StringBuilder svg, string style, int index, double x, double y)

@@ -42,8 +42,8 @@ internal sealed class MeasuredCluster
             foreach (NodeId node in nodes) World.Node(node.Value).Start();
         });
 
-    /// <summary>Lets heartbeats find their pace: twice the loss period.</summary>
-    public void Rest() => World.RunUntil(World.Now + 2 * World.Options.L);
+    /// <summary>Lets heartbeats find their pace, for a loss period; the next change strikes just after one, so that a lost lease is waited for as long as can be.</summary>
+    public void Rest() => World.RunUntil(World.Now + World.Options.L);
 
     /// <summary>Does something and counts until exactly <paramref name="stay"/> are in one installed view.</summary>
     /// <exception cref="InvalidOperationException">They never were within 100 loss periods, or a checker found a violation.</exception>

@@ -39,9 +39,9 @@ internal static class ScaleBench
         output.WriteLine("| --- | --- | --- | --- | --- | --- |");
         foreach (IGrouping<Change, Row> change in rows.GroupBy(static row => row.Change))
         {
-            if (Growth.Of(change.Select(static row => (row.Nodes, row.MessagesPerNode))) is not { } messages) continue;
-            Growth bytes = Growth.Of(change.Select(static row => (row.Nodes, row.BytesPerNode)))!;
-            Growth time = Growth.Of(change.Select(static row => (row.Nodes, row.Bill.Time.TotalMilliseconds)))!;
+            if (Growth.Of(change.Select(static row => (row.Nodes - 1, row.MessagesPerNode))) is not { } messages) continue;
+            Growth bytes = Growth.Of(change.Select(static row => (row.Nodes - 1, row.BytesPerNode)))!;
+            Growth time = Growth.Of(change.Select(static row => (row.Nodes - 1, row.Bill.Time.TotalMilliseconds)))!;
             linear &= messages.IsLinear;
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {Name(change.Key)} | {messages.Exponent:F2} | {messages.Steepest:F2} | {bytes.Exponent:F2} | {time.Exponent:F2} "
                 + $"| {(messages.IsLinear ? "messages per node linear or better" : $"MISSED: messages per node grow faster than n^{Growth.Limit} (n^{Growth.StepLimit} in one step)")} |"));

@@ -1,32 +1,31 @@
-// What a node at rest costs, with the memory diagnoser: eng/bench. Runs in this process, because BenchmarkDotNet 0.14
-// cannot make a project of its own for this SDK. --check also fails (exit 1) unless the heartbeats allocate nothing.
+// The small costs, each beside a named baseline of the same run, with the memory diagnoser: eng/bench micro. Runs in this process, because
+// BenchmarkDotNet 0.14 cannot make a project of its own for this SDK. --quick: shorter, and exit code 1 unless every target is met;
+// --check: the same for the heartbeats only. Other arguments are BenchmarkDotNet's own, e.g. --filter '*Wire*'.
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Diagnosers;
 using BenchmarkDotNet.Exporters;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Loggers;
-using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using Membership.Bench;
+using Perfolizer.Horology;
 
+bool check = args.Contains("--check"), quick = check || args.Contains("--quick");
+string[] rest = [.. args.Where(static argument => argument is not ("--check" or "--quick"))];
+if (rest.Length == 0) rest = check ? ["--filter", "*EncodeSealOpenDecode", "*HeartbeatStep"] : ["--filter", "*"];
+
+Job job = Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithId(quick ? "quick" : "full")
+    .WithWarmupCount(quick ? 2 : 4).WithIterationCount(quick ? 6 : 12).WithIterationTime(TimeInterval.FromMilliseconds(quick ? 20 : 60));
 ManualConfig config = ManualConfig.CreateEmpty()
     .AddColumnProvider(DefaultColumnProviders.Instance)
     .AddDiagnoser(MemoryDiagnoser.Default)
     .AddExporter(MarkdownExporter.GitHub)
-    .AddLogger(ConsoleLogger.Default)
+    .AddLogger(quick ? NullLogger.Instance : ConsoleLogger.Default)
     .WithArtifactsPath(Path.Combine(AppContext.BaseDirectory, "results"))
-    .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance));
-string[] rest = [.. args.Where(static argument => argument != "--check")];
-Summary[] summaries = [.. BenchmarkSwitcher.FromTypes([typeof(WireHeartbeat), typeof(CoreHeartbeat)]).Run(rest.Length > 0 ? rest : ["--filter", "*"], config)];
-if (rest.Length == args.Length) return 0;
-
-int failures = 0;
-foreach (BenchmarkReport report in summaries.SelectMany(static summary => summary.Reports))
-{
-    long? allocated = report.Success ? report.GcStats.GetBytesAllocatedPerOperation(report.BenchmarkCase) : null;
-    Console.WriteLine($"{report.BenchmarkCase.DisplayInfo}: {(allocated is { } bytes ? $"{bytes} B" : "failed")}");
-    if (allocated != 0) failures++;
-}
-return failures == 0 && summaries.Length > 0 ? 0 : 1;
+    .WithOptions(ConfigOptions.DisableOptimizationsValidator)
+    .AddJob(job);
+Type[] benchmarks = [typeof(LeaseBenchmarks), typeof(WireBenchmarks), typeof(CoreBenchmarks), typeof(NodeSetBenchmarks), typeof(CliqueBenchmarks), typeof(TableBenchmarks)];
+bool met = MicroReport.Of(BenchmarkSwitcher.FromTypes(benchmarks).Run(rest, config)).Print(Console.Out);
+return quick && !met ? 1 : 0;

@@ -16,6 +16,7 @@ internal sealed class RestingCluster
     private readonly Queue<Action> _done = new();
     private MonotonicTime _now = new(TimeSpan.TicksPerHour);
     private int _first;
+    private long _request = 1;
     private int _count;
 
     public RestingCluster(int size)
@@ -43,6 +44,23 @@ internal sealed class RestingCluster
         MonotonicTime end = _now + ClusterTiming.Default.HeartbeatInterval;
         int delivered = 0;
         while (_now < end) delivered += Step();
+        return delivered;
+    }
+
+    /// <summary>Steps through a whole regroup that the first node asks for.</summary>
+    /// <returns>How many messages were delivered.</returns>
+    public int Regroup()
+    {
+        Epoch before = _nodes[0].Core.Installed!.Epoch;
+        MonotonicTime limit = _now + TimeSpan.FromMinutes(1);
+        int delivered = 0;
+        _nodes[0].Core.ForceRegroup(new RequestId(++_request), _now);
+        Complete();
+        while (_nodes.Any(node => !(node.Core.Installed!.Epoch > before) || node.Core.Stage != RegroupStage.None))
+        {
+            if (_now > limit) throw new InvalidOperationException($"no new view after {TimeSpan.FromMinutes(1)}");
+            delivered += Step();
+        }
         return delivered;
     }
 

@@ -139,12 +139,27 @@ public readonly struct NodeSet : IEquatable<NodeSet>, IEnumerable<NodeId>
     /// <summary>True when every member of this set is in <paramref name="other"/>.</summary>
     /// <param name="other">The other set.</param>
     /// <returns>True for a subset, equal sets included.</returns>
-    public bool IsSubsetOf(NodeSet other) => (this - other).IsEmpty;
+    public bool IsSubsetOf(NodeSet other)
+    {
+        if ((_low & ~other._low) != 0) return false;
+        if (_high is not { } mine || ReferenceEquals(mine, other._high)) return true;
+        if (other._high is not { } theirs || theirs.Length < mine.Length) return false;
+        for (int i = 0; i < mine.Length; i++)
+            if ((mine[i] & ~theirs[i]) != 0) return false;
+        return true;
+    }
 
     /// <summary>True when the sets have a member in common.</summary>
     /// <param name="other">The other set.</param>
     /// <returns>True if the intersection is not empty.</returns>
-    public bool Overlaps(NodeSet other) => !(this & other).IsEmpty;
+    public bool Overlaps(NodeSet other)
+    {
+        if ((_low & other._low) != 0) return true;
+        if (_high is not { } mine || other._high is not { } theirs) return false;
+        for (int i = 0; i < mine.Length && i < theirs.Length; i++)
+            if ((mine[i] & theirs[i]) != 0) return true;
+        return false;
+    }
 
     /// <summary>Union.</summary>
     /// <param name="left">One set.</param>
@@ -153,22 +168,20 @@ public readonly struct NodeSet : IEquatable<NodeSet>, IEnumerable<NodeId>
     {
         if (left._high is null) return new NodeSet(left._low | right._low, right._high);
         if (right._high is null) return new NodeSet(left._low | right._low, left._high);
-        return Combine(left, right, static (a, b) => a | b);
+        return new NodeSet(left._low | right._low, Combine<Or>(left._high, right._high));
     }
 
     /// <summary>Intersection.</summary>
     /// <param name="left">One set.</param>
     /// <param name="right">Another.</param>
     public static NodeSet operator &(NodeSet left, NodeSet right)
-        => left._high is null || right._high is null ? new NodeSet(left._low & right._low, null) : Combine(left, right, static (a, b) => a & b);
+        => new(left._low & right._low, left._high is null || right._high is null ? null : Combine<And>(left._high, right._high));
 
     /// <summary>Difference: members of <paramref name="left"/> that are not in <paramref name="right"/>.</summary>
     /// <param name="left">One set.</param>
     /// <param name="right">Another.</param>
     public static NodeSet operator -(NodeSet left, NodeSet right)
-        => left._high is null || right._high is null
-            ? new NodeSet(left._low & ~right._low, left._high)
-            : Combine(left, right, static (a, b) => a & ~b);
+        => new(left._low & ~right._low, left._high is null || right._high is null ? left._high : Combine<AndNot>(left._high, right._high));
 
     /// <summary>Union, by name.</summary>
     /// <param name="left">One set.</param>
@@ -232,12 +245,40 @@ public readonly struct NodeSet : IEquatable<NodeSet>, IEnumerable<NodeId>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    private static NodeSet Combine(NodeSet left, NodeSet right, Func<ulong, ulong, ulong> op)
+    // In a large cluster most sets are equal or contain one another: then the result shares the words of one of the two.
+    private static ulong[]? Combine<TOperation>(ulong[] left, ulong[] right)
+        where TOperation : struct, IOperation
     {
         Span<ulong> words = stackalloc ulong[NodeId.MaxValue / 64];
-        int count = Math.Max(left.WordCount, right.WordCount);
-        for (int i = 0; i < count; i++) words[i] = op(left.Word(i), right.Word(i));
-        return FromWords(words[..count]);
+        int length = 0;
+        for (int i = 0; i < left.Length || i < right.Length; i++)
+        {
+            words[i] = TOperation.Of(i < left.Length ? left[i] : 0, i < right.Length ? right[i] : 0);
+            if (words[i] != 0) length = i + 1;
+        }
+        words = words[..length];
+        if (length == 0) return null;
+        return words.SequenceEqual(left) ? left : words.SequenceEqual(right) ? right : words.ToArray();
+    }
+
+    private interface IOperation
+    {
+        static abstract ulong Of(ulong left, ulong right);
+    }
+
+    private readonly struct Or : IOperation
+    {
+        public static ulong Of(ulong left, ulong right) => left | right;
+    }
+
+    private readonly struct And : IOperation
+    {
+        public static ulong Of(ulong left, ulong right) => left & right;
+    }
+
+    private readonly struct AndNot : IOperation
+    {
+        public static ulong Of(ulong left, ulong right) => left & ~right;
     }
 
     private static ulong[]? Trim(ReadOnlySpan<ulong> words)
