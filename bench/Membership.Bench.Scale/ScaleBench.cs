@@ -1,5 +1,6 @@
 // Runs every change at every size, prints what each cost per node, how fast that grows, and what joins cost; draws the plots.
 using System.Globalization;
+using System.Text.Json;
 
 namespace Membership.Bench.Scale;
 
@@ -24,6 +25,11 @@ internal static class ScaleBench
                     + $"| {row.MessagesPerNode:F0} | {row.BytesPerNode:F0} | {bill.Longest} | {bill.Events} | {row.NanosecondsPerEvent:F0} |"));
                 output.Flush();
             }
+        }
+        if (options.Keep is { } file)
+        {
+            if (File.Exists(file)) rows = [.. File.ReadLines(file).Select(static line => JsonSerializer.Deserialize<Row>(line)!).Where(kept => !options.Nodes.Contains(kept.Nodes)).Concat(rows).OrderBy(static row => row.Nodes)];
+            File.WriteAllLines(file, rows.Select(static row => JsonSerializer.Serialize(row)));
         }
         bool linear = Grow(rows, output);
         if (options.Joins > 0) Join(options.Joins, output);

@@ -7,7 +7,7 @@ namespace Membership.Bench.Scale;
 
 internal sealed record ScaleOptions
 {
-    public const string Usage = "usage: eng/bench scale [--nodes 2,4,8,16,32,64,128,256,512,1024] [--joins 100 | --joins 0] [--svg DIR] [--check]";
+    public const string Usage = "usage: eng/bench scale [--nodes 2,4,8,16,32,64,128,256,512,1024] [--joins 100 | --joins 0] [--svg DIR] [--keep FILE] [--check]";
 
     public IReadOnlyList<int> Nodes { get; init; } = [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
@@ -16,6 +16,9 @@ internal sealed record ScaleOptions
 
     /// <summary>Where the plots go; null = none are drawn.</summary>
     public string? Svg { get; init; }
+
+    /// <summary>A file with the rows of earlier runs of other sizes, to which this run's are added: growth and plots are over all of them.</summary>
+    public string? Keep { get; init; }
 
     /// <summary>Exit with 1 when a cost grows faster than it may.</summary>
     public bool Check { get; init; }
@@ -37,6 +40,7 @@ internal sealed record ScaleOptions
                 ("--nodes", { } text) when Sizes(text) is { Count: > 0 } sizes => options with { Nodes = sizes },
                 ("--joins", { } text) when Number(text, out int joins) && joins <= NodeId.MaxValue - Membership.Bench.Scale.Joins.Members => options with { Joins = joins },
                 ("--svg", { Length: > 0 } folder) => options with { Svg = folder },
+                ("--keep", { Length: > 0 } file) => options with { Keep = file },
                 _ => null,
             };
             if (next is null)

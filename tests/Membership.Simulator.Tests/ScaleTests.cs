@@ -46,6 +46,21 @@ public sealed class ScaleTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Sizes_that_were_measured_before_count_in_the_growth()
+    {
+        Directory.CreateDirectory(_folder);
+        string kept = Path.Combine(_folder, "rows");
+        var former = new StringWriter();
+        ScaleBench.Run(new ScaleOptions { Nodes = [2, 4], Joins = 0, Keep = kept }, former);
+        Assert.Contains("| crash | 2 |", former.ToString(), StringComparison.Ordinal);
+        // A thousand times the messages, measured by somebody before.
+        string[] rows = File.ReadAllLines(kept);
+        File.WriteAllLines(kept, rows.Select(static row => row.Replace("\"Nodes\":4,", "\"Nodes\":16,", StringComparison.Ordinal).Replace("\"Messages\":", "\"Messages\":9999", StringComparison.Ordinal)));
+        Assert.Equal(1, ScaleBench.Run(new ScaleOptions { Nodes = [8], Joins = 0, Check = true, Keep = kept }, TextWriter.Null));
+        Assert.Equal(0, ScaleBench.Run(new ScaleOptions { Nodes = [2, 8, 16], Joins = 0, Check = true, Keep = kept }, TextWriter.Null));
+    }
+
     [Theory]
     [InlineData(0, true)]
     [InlineData(0.5, true)]
