@@ -33,10 +33,6 @@ public class LeaseBenchmarks : IDisposable
     [BenchmarkCategory("lease check")]
     public bool IsValid() => _lease.IsValid;
 
-    [Benchmark(Description = "MembershipLease.Guard, not held")]
-    [BenchmarkCategory("lease check")]
-    public ValueTask<MembershipLease> Guard() => _lease.Guard();
-
     public void Dispose()
     {
         _lost.Dispose();

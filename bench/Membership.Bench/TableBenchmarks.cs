@@ -30,8 +30,11 @@ public class TableBenchmarks : IDisposable
     private long _version;
     private long _etag;
 
+    // The toolchain in this process does not await what is asynchronous.
     [GlobalSetup]
-    public async Task Form()
+    public void Form() => FormAsync().GetAwaiter().GetResult();
+
+    private async Task FormAsync()
     {
         _directory = Directory.CreateTempSubdirectory("regroup-bench-").FullName;
         int[] ports = FreePorts();
@@ -82,20 +85,20 @@ public class TableBenchmarks : IDisposable
 
     [Benchmark(Description = "compare-and-set at the coordinator")]
     [BenchmarkCategory("table of 3 nodes")]
-    public Task CompareAndSetAtCoordinator() => CompareAndSetAsync(_coordinator);
+    public void CompareAndSetAtCoordinator() => CompareAndSetAsync(_coordinator).GetAwaiter().GetResult();
 
     [Benchmark(Description = "compare-and-set at another node")]
     [BenchmarkCategory("table of 3 nodes")]
-    public Task CompareAndSetElsewhere() => CompareAndSetAsync(_other);
+    public void CompareAndSetElsewhere() => CompareAndSetAsync(_other).GetAwaiter().GetResult();
 
     [Benchmark(Description = "read that misses no answered write")]
     [BenchmarkCategory("table of 3 nodes")]
-    public async Task<int> Read() => (await _other.ReadTableAsync("t")).Table!.Rows.Count;
+    public int Read() => _other.ReadTableAsync("t").GetAwaiter().GetResult().Table!.Rows.Count;
 
     [GlobalCleanup]
-    public async Task End()
+    public void End()
     {
-        foreach (MembershipNode node in _nodes) await node.DisposeAsync();
+        foreach (MembershipNode node in _nodes) node.DisposeAsync().AsTask().GetAwaiter().GetResult();
         _packet[0] = 1;
         _client.Send(_packet);
         _echoThread.Join(TimeSpan.FromSeconds(5));

@@ -34,6 +34,7 @@ public class WireBenchmarks : IDisposable
     private readonly DatagramSealer _sealer;
     private readonly DatagramOpener _opener;
     private readonly StatusMessage _message = StatusOf(Members);
+    private readonly PlainStatus _plain;
     private readonly MemoryStream _stream = new(16384);
     private readonly int _statusLength;
     private ulong _sequence;
@@ -43,7 +44,8 @@ public class WireBenchmarks : IDisposable
         KeyRing keys = KeyRing.Generate();
         _sealer = new DatagramSealer("bench", Sender, keys);
         _opener = new DatagramOpener("bench", Receiver, NodeSet.Of(1, 2), keys);
-        _json = JsonSerializer.SerializeToUtf8Bytes(_message);
+        _plain = PlainStatus.Of(_message);
+        _json = JsonSerializer.SerializeToUtf8Bytes(_plain);
         if (!MessageCodec.TryEncode(Header(), _message, _status, out _statusLength)) throw new InvalidOperationException("not encoded");
         if (!MessageCodec.TryEncode(Header(), null, _heartbeat, out _)) throw new InvalidOperationException("not encoded");
     }
@@ -74,7 +76,7 @@ public class WireBenchmarks : IDisposable
     public long JsonEncode()
     {
         _stream.Position = 0;
-        JsonSerializer.Serialize(_stream, _message);
+        JsonSerializer.Serialize(_stream, _plain);
         return _stream.Position;
     }
 
@@ -191,4 +193,26 @@ public class WireBenchmarks : IDisposable
         return new StatusMessage(new ActivationId(new Epoch(4), 1), RegroupStage.Prune, StatusFlags.Persisted, stay, stay, ImmutableArray<ConnectivityRow>.Empty, null, [view],
             new Epoch(5), new Epoch(5), 77, 1, decision, 0, default, default, new StateTip(10, Epoch.None, 0));
     }
+}
+
+/// <summary>The same status as plain numbers and arrays, as a host would hand it to a serialiser.</summary>
+internal sealed record PlainStatus(
+    long Epoch, int Attempt, int Stage, int Flags, int[] Heard, int[] Closed, PlainView[] Pending, long HighestSeen, long HighestPersisted, long StoreId, ulong ConfigurationHash,
+    int Decider, long DeciderIncarnation, PlainView View, int[] Voters, int[] Removed, int ArbitrationFailures, int[] Ejected, int[] Released, long Applied)
+{
+    public static PlainStatus Of(StatusMessage status) => new(
+        status.Activation.Epoch.Value, status.Activation.Attempt, (int)status.Stage, (int)status.Flags, Numbers(status.Heard), Numbers(status.Closed), [.. status.Pending.Select(PlainView.Of)],
+        status.HighestEpochSeen.Value, status.HighestEpochPersisted.Value, status.StoreId, status.ConfigurationHash, status.Decision!.Decider.Value, status.Decision.DeciderIncarnation.Value,
+        PlainView.Of(status.Decision.View), Numbers(status.Decision.Voters), Numbers(status.Decision.Removed), status.ArbitrationFailures, Numbers(status.Ejected), Numbers(status.Released), status.Tip.Applied);
+
+    private static int[] Numbers(NodeSet set) => [.. set.Select(static node => node.Value)];
+}
+
+internal sealed record PlainMember(int Node, long Incarnation, int Votes, long StoreId);
+
+internal sealed record PlainView(long Epoch, long BaseEpoch, int Policy, int TieBreaker, long ClockPeriod, int SendRate, int ReceiveRate, int Master, int ViceMaster, PlainMember[] Members)
+{
+    public static PlainView Of(ClusterView view) => new(
+        view.Epoch.Value, view.BaseEpoch.Value, (int)view.Rule.Policy, (int)view.Rule.TieBreaker, view.Timing.ClockPeriod.Ticks, view.Timing.SendRate, view.Timing.ReceiveRate, view.Master.Value, view.ViceMaster.Value,
+        [.. view.Members.Select(static member => new PlainMember(member.Node.Value, member.Incarnation.Value, member.Votes, member.StoreId))]);
 }

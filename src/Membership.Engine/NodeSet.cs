@@ -250,12 +250,12 @@ public readonly struct NodeSet : IEquatable<NodeSet>, IEnumerable<NodeId>
         where TOperation : struct, IOperation
     {
         Span<ulong> words = stackalloc ulong[NodeId.MaxValue / 64];
-        int length = 0;
-        for (int i = 0; i < left.Length || i < right.Length; i++)
-        {
-            words[i] = TOperation.Of(i < left.Length ? left[i] : 0, i < right.Length ? right[i] : 0);
-            if (words[i] != 0) length = i + 1;
-        }
+        int both = Math.Min(left.Length, right.Length), length = Math.Max(left.Length, right.Length), i = 0;
+        for (; i <= both - Vector<ulong>.Count; i += Vector<ulong>.Count)
+            TOperation.Of(new Vector<ulong>(left, i), new Vector<ulong>(right, i)).CopyTo(words[i..]);
+        for (; i < both; i++) words[i] = TOperation.Of(left[i], right[i]);
+        for (; i < length; i++) words[i] = left.Length > i ? TOperation.Of(left[i], 0) : TOperation.Of(0, right[i]);
+        while (length > 0 && words[length - 1] == 0) length--;
         words = words[..length];
         if (length == 0) return null;
         return words.SequenceEqual(left) ? left : words.SequenceEqual(right) ? right : words.ToArray();
@@ -264,21 +264,29 @@ public readonly struct NodeSet : IEquatable<NodeSet>, IEnumerable<NodeId>
     private interface IOperation
     {
         static abstract ulong Of(ulong left, ulong right);
+
+        static abstract Vector<ulong> Of(Vector<ulong> left, Vector<ulong> right);
     }
 
     private readonly struct Or : IOperation
     {
         public static ulong Of(ulong left, ulong right) => left | right;
+
+        public static Vector<ulong> Of(Vector<ulong> left, Vector<ulong> right) => left | right;
     }
 
     private readonly struct And : IOperation
     {
         public static ulong Of(ulong left, ulong right) => left & right;
+
+        public static Vector<ulong> Of(Vector<ulong> left, Vector<ulong> right) => left & right;
     }
 
     private readonly struct AndNot : IOperation
     {
         public static ulong Of(ulong left, ulong right) => left & ~right;
+
+        public static Vector<ulong> Of(Vector<ulong> left, Vector<ulong> right) => Vector.AndNot(left, right);
     }
 
     private static ulong[]? Trim(ReadOnlySpan<ulong> words)
