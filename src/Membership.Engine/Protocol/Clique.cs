@@ -1,7 +1,8 @@
 // The heaviest fully connected set of the connectivity matrix: most votes, then the one with the quorum owner, then most members
 // that stay, then most nodes, then those that hear best (of two ends of a broken link the deaf one goes: what loses packets is
 // mostly the receiver; whoever is left out on purpose although it is heard counts as the deaf one), then the lexicographically lowest numbers. Exact for real sizes; the search is bounded and
-// deterministic, so all nodes with the same matrix find the same set.
+// deterministic, so all nodes with the same matrix find the same set. Faults that share no node are searched apart: all of the above adds up
+// over them, so the best of each makes the best of all, and many small faults cost their sum instead of their product.
 namespace Membership.Engine.Protocol;
 
 internal sealed class Clique
@@ -50,8 +51,30 @@ internal sealed class Clique
             }
         }
         if (troubled.IsEmpty) return nodes;
-        search.Explore(nodes - troubled, troubled);
-        return search._best;
+        NodeSet clique = nodes - troubled;
+        while (!troubled.IsEmpty)
+        {
+            NodeSet together = search.Together(troubled.Lowest);
+            troubled -= together;
+            (search._best, search._bestKey) = (default, (-1, 0, 0, 0, 0));
+            search.Explore(default, together);
+            clique |= search._best;
+        }
+        return clique;
+    }
+
+    /// <summary>Everybody whom broken links tie to a node, over any number of steps.</summary>
+    private NodeSet Together(NodeId first)
+    {
+        NodeSet found = NodeSet.Of(first), open = found;
+        while (!open.IsEmpty)
+        {
+            NodeId node = open.Lowest;
+            NodeSet added = _missing[node] - found;
+            found |= added;
+            open = (open | added).Without(node);
+        }
+        return found;
     }
 
     private void Miss(NodeId from, NodeId to) => _missing[from] = _missing.GetValueOrDefault(from).With(to);

@@ -86,6 +86,16 @@ public sealed class CliqueTests
         Assert.Equal(clique, matrix.Heaviest());
     }
 
+    [Fact]
+    public void Of_many_broken_links_apart_from_each_other_every_deaf_end_goes()
+    {
+        // Each fourth node does not hear its neighbour: two choices for each of 64 pairs.
+        NodeSet all = NodeSet.From(Enumerable.Range(1, 256).Select(static n => new NodeId(n)));
+        NodeSet[] rows = [.. Enumerable.Range(1, 256).Select(row => row % 4 == 1 ? all.Without(new NodeId(row + 1)) : all)];
+        var matrix = new Matrix(rows, [.. Enumerable.Repeat(1, 256)], 0, default);
+        Assert.Equal(NodeSet.From(Enumerable.Range(1, 256).Where(static n => n % 4 != 1).Select(static n => new NodeId(n))), matrix.Heaviest());
+    }
+
     // Two sets of one size compare by their lowest differing number: the membership string reversed in sense.
     private static string Order(NodeSet set) => string.Concat(Enumerable.Range(1, 8).Select(n => set.Contains(new NodeId(n)) ? '0' : '1'));
 }
