@@ -83,7 +83,7 @@ public sealed class ScaleTests : IDisposable
     {
         var bodies = new HashSet<MessageBody>(ReferenceEqualityComparer.Instance);
         var world = new ClusterWorld(WorldOptions.Calm(8), new Trace(null));
-        world.Network.Sent = body =>
+        world.Network.Watch = (in MessageHeader _, MessageBody? body) =>
         {
             if (body is not null) bodies.Add(body);
         };

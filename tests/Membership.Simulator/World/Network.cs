@@ -21,6 +21,8 @@ internal struct Link
     public long LateCopies;
 }
 
+internal delegate void MessageWatcher(in MessageHeader header, MessageBody? body);
+
 internal sealed class Network(ClusterWorld world, Rng rng)
 {
     private readonly WorldOptions _options = world.Options;
@@ -29,8 +31,8 @@ internal sealed class Network(ClusterWorld world, Rng rng)
 
     public long Messages { get; private set; }
 
-    /// <summary>Told of every message that is sent, lost ones too: for whoever counts bytes.</summary>
-    public Action<MessageBody?>? Sent { get; set; }
+    /// <summary>Sees every message that is sent, also to whoever is gone.</summary>
+    public MessageWatcher? Watch { get; set; }
 
     public ref Link At(int path, int from, int to) => ref _links[((path * _nodes) + from - 1) * _nodes + to - 1];
 
@@ -76,7 +78,7 @@ internal sealed class Network(ClusterWorld world, Rng rng)
     private void SendOn(in MessageHeader header, int path, MessageBody? body, int from, int to)
     {
         Messages++;
-        Sent?.Invoke(body);
+        Watch?.Invoke(in header, body);
         ref Link link = ref At(path, from, to);
         if (link.Cuts > 0 || rng.PerMille(_options.LossPerMille + link.LossPerMille))
         {
