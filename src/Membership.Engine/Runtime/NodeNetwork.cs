@@ -1,5 +1,6 @@
 // A node's way to the others: messages over UDP, the tripwires beside them, and the look at a dead node's port.
 using System.Collections.Immutable;
+using System.Security.Cryptography;
 using Membership.Engine.Protocol;
 using Membership.Engine.Transport;
 using Membership.Engine.Wire;
@@ -26,6 +27,12 @@ internal sealed class NodeNetwork : IAsyncDisposable
     private readonly MessageChannel _channel;
     private readonly TcpTripwire _tripwire;
     private readonly CancellationTokenSource _stopping = new();
+
+    /// <summary>
+    /// What this start adds to its sequence numbers: an acknowledgement that was given to another start of this node, and recorded, is of none of this
+    /// one's messages, even if a disk that was lost or put back makes it count its lives from the same number again.
+    /// </summary>
+    private readonly ulong _sequenceBase = (ulong)RandomNumberGenerator.GetInt32(1, int.MaxValue) << 31 | (uint)RandomNumberGenerator.GetInt32(int.MaxValue);
     private volatile bool _started;
     private long _heartbeatsSent;
     private long _heartbeatsReceived;
@@ -61,7 +68,10 @@ internal sealed class NodeNetwork : IAsyncDisposable
     public void Send(in MessageHeader header, int path, MessageBody? body)
     {
         if (body is null) Interlocked.Increment(ref _heartbeatsSent);
-        if (!_faults.IsCut(header.To)) _channel.Send(in header, path, body);
+        if (_faults.IsCut(header.To)) return;
+        MessageHeader sent = header;
+        if (sent.Sequence != 0) sent.Sequence += _sequenceBase;
+        _channel.Send(in sent, path, body);
     }
 
     /// <summary>This node's current life, for the tripwires; messages carry it in their header.</summary>
@@ -117,7 +127,10 @@ internal sealed class NodeNetwork : IAsyncDisposable
     private void Received(in MessageHeader header, int path, MessageBody? body)
     {
         if (body is null) Interlocked.Increment(ref _heartbeatsReceived);
-        if (!_faults.IsCut(header.From)) _loop.Receive(in header, path, body);
+        if (_faults.IsCut(header.From)) return;
+        MessageHeader received = header;
+        received.Acknowledged = header.Acknowledged > _sequenceBase ? header.Acknowledged - _sequenceBase : 0;
+        _loop.Receive(in received, path, body);
     }
 
     private void TripwireLost(NodeId node, Incarnation incarnation)

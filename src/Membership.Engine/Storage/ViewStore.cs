@@ -13,6 +13,8 @@ namespace Membership.Engine.Storage;
 /// </remarks>
 internal sealed class ViewStore : IDisposable
 {
+    private static readonly DateTime LivesBegan = new(2025, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
     private readonly string _clusterId;
     private readonly NodeId _node;
     private readonly SafeFileHandle _lock;
@@ -130,7 +132,7 @@ internal sealed class ViewStore : IDisposable
         if (!File.Exists(path))
         {
             string previous = Path.Combine(directory, "view.prev");
-            if (!File.Exists(previous)) return (StoredState.Empty(FreshStoreId()), 0);
+            if (!File.Exists(previous)) return (StoredState.Empty(FreshStoreId()) with { Incarnation = FreshLife() }, 0);
             throw Corrupt(path, $"it is missing although '{previous}' is there");
         }
         (string ClusterId, NodeId Node, long Generation, StoredState State) found;
@@ -176,6 +178,12 @@ internal sealed class ViewStore : IDisposable
         while (id == 0);
         return id;
     }
+
+    /// <summary>
+    /// Where a new store begins to count lives: by the wall clock above those of a disk that was lost, so that what was said to, or by, one of them is not
+    /// of this one. Where the clock is wrong the others tell of the former lives; nothing else depends on it.
+    /// </summary>
+    private static Incarnation FreshLife() => new(Math.Max(0, (long)(DateTime.UtcNow - LivesBegan).TotalSeconds));
 
     private void WriteNow(StoredState state)
     {
