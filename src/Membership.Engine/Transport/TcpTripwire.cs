@@ -45,7 +45,9 @@ internal sealed partial class TcpTripwire : IAsyncDisposable
     private Socket? _listener;
     private NodeSet _wanted;
     private Incarnation _incarnation;
-    private int _unauthenticated;
+
+    /// <summary>Accepted and not yet through their hello, the oldest first.</summary>
+    private readonly List<Socket> _greeting = [];
 
     /// <param name="options">Addresses and bounds.</param>
     /// <param name="sealer">Seals the hellos; the same as for the datagrams.</param>
@@ -73,7 +75,13 @@ internal sealed partial class TcpTripwire : IAsyncDisposable
     }
 
     /// <summary>Connections accepted that have not said a good hello yet.</summary>
-    public int Unauthenticated => Volatile.Read(ref _unauthenticated);
+    public int Unauthenticated
+    {
+        get
+        {
+            lock (_lock) return _greeting.Count;
+        }
+    }
 
     private Incarnation Own
     {
@@ -194,14 +202,18 @@ internal sealed partial class TcpTripwire : IAsyncDisposable
             try
             {
                 Socket socket = await listener.AcceptAsync(_stopping.Token).ConfigureAwait(false);
-                if (Interlocked.Increment(ref _unauthenticated) > _options.MaxUnauthenticated)
+                lock (_lock)
                 {
-                    Interlocked.Decrement(ref _unauthenticated);
-                    LogTooMany(_options.MaxUnauthenticated);
-                    socket.Dispose();
-                    continue;
+                    // The oldest makes room: a node says its hello within a round trip, so that strangers who only wait do not keep it out.
+                    if (_greeting.Count == _options.MaxUnauthenticated)
+                    {
+                        LogTooMany(_options.MaxUnauthenticated);
+                        _greeting[0].Dispose();
+                        _greeting.RemoveAt(0);
+                    }
+                    _greeting.Add(socket);
+                    Track(AcceptAsync(socket));
                 }
-                lock (_lock) Track(AcceptAsync(socket));
             }
             catch (SocketException failure)
             {
@@ -229,7 +241,8 @@ internal sealed partial class TcpTripwire : IAsyncDisposable
                 Incarnation own = Own;
                 if (await _handshake.AcceptAsync(socket, own, deadline.Token).ConfigureAwait(false) is { } peer)
                 {
-                    connection = Register(socket, peer.Node, peer.Incarnation, own);
+                    // What had to make room meanwhile is not taken in any more.
+                    lock (_lock) connection = _greeting.Remove(socket) ? Register(socket, peer.Node, peer.Incarnation, own) : null;
                     if (connection is not null) await TripwireHandshake.ConfirmAsync(socket, deadline.Token).ConfigureAwait(false);
                 }
                 else LogHelloFailed(socket.RemoteEndPoint);
@@ -241,7 +254,7 @@ internal sealed partial class TcpTripwire : IAsyncDisposable
         }
         finally
         {
-            Interlocked.Decrement(ref _unauthenticated);
+            lock (_lock) _greeting.Remove(socket);
         }
         if (connection is not null) await WatchAsync(connection).ConfigureAwait(false);
         else socket.Dispose();
@@ -397,7 +410,7 @@ internal sealed partial class TcpTripwire : IAsyncDisposable
     [LoggerMessage(1205, LogLevel.Debug, "A tripwire connection ended before its hello did: {Reason}")]
     private partial void LogHandshakeEnded(string reason);
 
-    [LoggerMessage(1206, LogLevel.Debug, "More than {Limit} tripwire connections without a hello; the newest is closed")]
+    [LoggerMessage(1206, LogLevel.Debug, "More than {Limit} tripwire connections without a hello; the oldest is closed")]
     private partial void LogTooMany(int limit);
 
     [LoggerMessage(1207, LogLevel.Debug, "Accepting a tripwire connection failed: {Error}")]

@@ -26,6 +26,6 @@ internal sealed record TripwireOptions
     /// <summary>How long a probe waits for the peer's kernel. Default 500 ms.</summary>
     public TimeSpan ProbeTimeout { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>The most accepted connections that have not said a good hello yet; more are closed at once. Default 64.</summary>
+    /// <summary>The most accepted connections that have not said a good hello yet; one more closes the oldest. Default 64.</summary>
     public int MaxUnauthenticated { get; init; } = 64;
 }

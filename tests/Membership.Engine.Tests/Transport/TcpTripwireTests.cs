@@ -191,6 +191,46 @@ public sealed class TcpTripwireTests
     }
 
     [Fact]
+    public async Task Silent_strangers_who_come_again_as_soon_as_they_are_closed_keep_nobody_out()
+    {
+        NodeEndpoint first = Loopback.Free(), second = Loopback.Free();
+        await using var two = new Node(Two, _keys, first, second, maxUnauthenticated: 8);
+        await two.Tripwire.StartAsync(new Incarnation(1), Cancelled);
+        two.Tripwire.SetWanted(NodeSet.Of(1, 2));
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+        Task[] strangers = [.. Enumerable.Range(0, 24).Select(_ => ComeAgainAsync(second, stop.Token))];
+        await Loopback.Until("the strangers have every place", () => two.Tripwire.Unauthenticated == 8);
+        await using var one = new Node(One, _keys, first, second);
+        await one.Tripwire.StartAsync(new Incarnation(1), Cancelled);
+        one.Tripwire.SetWanted(NodeSet.Of(1, 2));
+        await Loopback.Until("it is up", () => two.Tripwire.Connected.Contains(One));
+        await stop.CancelAsync();
+        await Task.WhenAll(strangers);
+        Assert.Empty(two.Losses);
+
+        // Every 20 ms or as soon as it is closed, whichever comes last: faster than hellos time out, slower than a node says its own.
+        static async Task ComeAgainAsync(NodeEndpoint endpoint, CancellationToken stop)
+        {
+            var nothing = new byte[1];
+            while (!stop.IsCancellationRequested)
+            {
+                try
+                {
+                    using Socket stranger = await ConnectTo(endpoint);
+                    await Task.Delay(20, stop);
+                    while (await stranger.ReceiveAsync(nothing.AsMemory(), stop) > 0)
+                    {
+                    }
+                }
+                catch (Exception closed) when (closed is SocketException or OperationCanceledException)
+                {
+                    // Closed, or it is over.
+                }
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_recorded_hello_is_of_no_use()
     {
         // A man in the middle records a whole good handshake of node 1, and plays it to node 2 again.
