@@ -56,6 +56,12 @@ public sealed class RegistrationTests
         Assert.Contains("ConnectionString", Assert.Single(new BlobLeaseOptions { ConnectionString = "nonsense" }.Validate()), StringComparison.Ordinal);
         Assert.Empty(new BlobLeaseOptions { ConnectionString = "UseDevelopmentStorage=true" }.Validate());
         Assert.Contains("ftp://x/", Assert.Single(new BlobLeaseOptions { ConnectionString = "AccountName=a;AccountKey=AAAA;BlobEndpoint=ftp://x/" }.Validate()), StringComparison.Ordinal);
+        foreach (string pasted in (string[])["https://a.blob.core.windows.net/?sv=2024&sig=S3cret%2B", "https://x:S3cret@a.blob.core.windows.net/", "ftp://x:S3cret@a.blob.core.windows.net/?sig=S3cret", "/a?sig=S3cret", "a.blob.core.windows.net/?sig=S3cret"])
+        {
+            refused = Assert.Single(new BlobLeaseOptions { ServiceUri = new Uri(pasted, UriKind.RelativeOrAbsolute), UseDefaultCredential = true }.Validate());
+            Assert.DoesNotContain("S3cret", refused, StringComparison.Ordinal);
+            Assert.Contains("SasToken", refused, StringComparison.Ordinal);
+        }
         Assert.Contains("https only", Assert.Single(new BlobLeaseOptions { ServiceUri = new Uri("http://a.example"), UseDefaultCredential = true }.Validate()), StringComparison.Ordinal);
     }
 

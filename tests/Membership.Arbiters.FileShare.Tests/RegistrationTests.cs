@@ -82,6 +82,18 @@ public sealed class RegistrationTests
     public void A_path_is_a_mounted_one_a_unc_one_or_an_smb_address(string path, bool good)
         => Assert.Equal(good, new FileShareOptions { Path = path }.Validate().Count == 0);
 
+    [Theory]
+    [InlineData("smb://admin:S3cret@server/share")]
+    [InlineData("smb://admin:S3cret@x@server:445/share/a")]
+    [InlineData("smb://server/share?password=S3cret")]
+    [InlineData("smb://admin:S3cret@")]
+    public void A_password_in_the_path_is_refused_and_not_repeated(string path)
+    {
+        string refused = Assert.Single(new FileShareOptions { Path = path }.Validate());
+        Assert.DoesNotContain("S3cret", refused, StringComparison.Ordinal);
+        Assert.Contains("Password", refused, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void The_arbiter_knows_the_engine_and_not_the_hosts_side()
         => Assert.DoesNotContain(typeof(FileShareArbiter).Assembly.GetReferencedAssemblies(), static name => name.Name!.StartsWith("Membership.Provider", StringComparison.Ordinal));

@@ -39,6 +39,14 @@ public sealed class ScsiOptionsTests
     }
 
     [Fact]
+    public void A_secret_before_the_portal_is_refused_and_not_repeated()
+    {
+        string refused = Assert.Single(new ScsiReservationOptions { Portal = "iscsi://admin%S3cret@10.0.0.9:3260", Target = "iqn.2026-11.test:w" }.Validate());
+        Assert.DoesNotContain("S3cret", refused, StringComparison.Ordinal);
+        Assert.Contains("ChapPassword", refused, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_host_uses_it_with_one_line()
     {
         var services = new ServiceCollection();

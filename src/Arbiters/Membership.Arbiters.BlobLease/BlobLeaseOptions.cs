@@ -49,6 +49,9 @@ public sealed record BlobLeaseOptions
     /// <summary>How long one request may take before its outcome is unknown, 100 ms..30 s and below <see cref="LeaseDuration"/>; default 3 s. The SDK never repeats a request by itself.</summary>
     public TimeSpan CallDeadline { get; set; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>The parts of an address in which no credential is.</summary>
+    private const UriComponents Harmless = UriComponents.SchemeAndServer | UriComponents.Path;
+
     /// <summary>Checks the values.</summary>
     /// <returns>Every failure (what, which value, what to do); empty when all is well.</returns>
     public IReadOnlyList<string> Validate()
@@ -91,8 +94,10 @@ public sealed record BlobLeaseOptions
         }
         if (ServiceUri is null)
             failures.Add("BlobLease.ServiceUri is not set: set it (https://ACCOUNT.blob.core.windows.net) with one credential, or set ConnectionString.");
-        else if (!ServiceUri.IsAbsoluteUri || ServiceUri.Scheme is not ("https" or "http") || ServiceUri.Query.Length > 0)
-            failures.Add($"BlobLease.ServiceUri is '{ServiceUri}': use an absolute https address without a query; a SAS goes into SasToken.");
+        else if (!ServiceUri.IsAbsoluteUri || ServiceUri.Scheme is not ("https" or "http"))
+            failures.Add($"BlobLease.ServiceUri is '{(ServiceUri.IsAbsoluteUri ? ServiceUri.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped) : ServiceUri.ToString().Split('?')[0])}': use an absolute https address; a SAS goes into SasToken.");
+        else if (ServiceUri.Query.Length > 0 || ServiceUri.Fragment.Length > 0 || ServiceUri.UserInfo.Length > 0)
+            failures.Add($"BlobLease.ServiceUri is '{ServiceUri.GetComponents(Harmless, UriFormat.UriEscaped)}' and more, which may be a credential and is not repeated here: use the address alone; a SAS goes into SasToken.");
         else if (ServiceUri.Scheme == "http" && (Credential is not null || UseDefaultCredential))
             failures.Add($"BlobLease.ServiceUri is '{ServiceUri}': a token credential is sent over https only.");
         if (ways != 1)

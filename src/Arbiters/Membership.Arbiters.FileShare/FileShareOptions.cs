@@ -55,7 +55,8 @@ public sealed record FileShareOptions
         if (string.IsNullOrWhiteSpace(Path))
             failures.Add("FileShare.Path is empty: name the directory on the share, e.g. /mnt/witness/cluster1, \\\\server\\share\\cluster1 or smb://server/share/cluster1.");
         else if (IsSmb && (!Uri.TryCreate(SmbAddress, UriKind.Absolute, out Uri? address) || address.Host.Length == 0 || address.Segments.Length < 2 || address.UserInfo.Length > 0 || address.Query.Length > 0))
-            failures.Add($"FileShare.Path is '{Path}': use smb://server[:port]/share/directory, with the user in UserName and Password.");
+            // What is before an @ or behind a question mark may be a credential: it is not repeated.
+            failures.Add($"FileShare.Path is '{(Path.LastIndexOf('@') is >= 0 and var at ? "smb://..." + Path[at..] : Path).Split('?')[0]}': use smb://server[:port]/share/directory, with the user in UserName and Password.");
         else if (!IsSmb && !System.IO.Path.IsPathFullyQualified(Path))
             failures.Add($"FileShare.Path is '{Path}': use a full path, or every node may mean another directory.");
         if (!IsSmb && (UserName is not null || Password is not null || Domain is not null))

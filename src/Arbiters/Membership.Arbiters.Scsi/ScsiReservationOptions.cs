@@ -83,6 +83,8 @@ public sealed record ScsiReservationOptions
         bool hasDevice = !string.IsNullOrWhiteSpace(Device), hasPortal = !string.IsNullOrWhiteSpace(Portal);
         Refuse(!hasDevice && !hasPortal, "Device and Portal are both empty: name the disk (Device) or the iSCSI target (Portal, Target, Lun).");
         Refuse(hasDevice && hasPortal, $"Device ('{Device}') and Portal ('{Portal}') are both set: use one way to the LUN.");
+        // It is shown wherever the unit is named, and here it might be a credential.
+        Refuse(Portal?.Contains('@', StringComparison.Ordinal) ?? false, "Portal has something before an @, which is not repeated here: use host:port alone, with the user in ChapUser and ChapPassword.");
         Refuse(hasPortal && string.IsNullOrWhiteSpace(Target), "Target is empty: name the target's IQN, e.g. iqn.2026-11.example:witness.");
         Refuse(Lun is < 0 or > 16383, $"Lun is {Lun}: use 0 to 16383.");
         Refuse(InitiatorName is not null && !IsIscsiName(InitiatorName), $"InitiatorName is '{InitiatorName}': use a name such as iqn.2026-11.example:node1 (at most 223 characters).");

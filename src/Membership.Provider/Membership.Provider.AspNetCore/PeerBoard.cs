@@ -71,7 +71,7 @@ internal sealed class PeerBoard(IReadOnlyDictionary<int, Uri> peers, Func<HttpCl
         }
         catch (Exception silent) when (silent is HttpRequestException or OperationCanceledException or JsonException)
         {
-            logger.PeerSilent(number, address, silent.Message);
+            logger.PeerSilent(number, address.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped), silent.Message);
             return null;
         }
     }
@@ -80,7 +80,7 @@ internal sealed class PeerBoard(IReadOnlyDictionary<int, Uri> peers, Func<HttpCl
 internal static partial class PageLog
 {
     [LoggerMessage(2030, LogLevel.Debug, "Node {Node} did not tell about itself at {Address}: {Reason}")]
-    public static partial void PeerSilent(this ILogger logger, int node, Uri address, string reason);
+    public static partial void PeerSilent(this ILogger logger, int node, string address, string reason);
 
     [LoggerMessage(2031, LogLevel.Warning, "{Verb} (node {Node}) was ordered over HTTP by {Who} from {Address}; it ended with {Status}.")]
     public static partial void Ordered(this ILogger logger, string verb, NodeId node, string who, string address, MembershipStatus status);

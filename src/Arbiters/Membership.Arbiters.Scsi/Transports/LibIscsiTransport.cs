@@ -21,7 +21,11 @@ namespace Membership.Arbiters.Scsi.Transports;
 /// <param name="TargetPassword">Mutual CHAP secret, or null.</param>
 internal sealed record IscsiAddress(
     string Portal, string Target, int Lun, string Initiator, (uint Random, ushort Qualifier) SessionId,
-    string? User = null, string? Password = null, string? TargetUser = null, string? TargetPassword = null);
+    string? User = null, string? Password = null, string? TargetUser = null, string? TargetPassword = null)
+{
+    /// <summary>The way to the unit, without the secrets.</summary>
+    public override string ToString() => $"LUN {Lun} of {Target} at {Portal}";
+}
 
 internal sealed unsafe class LibIscsiTransport(IscsiAddress address) : IScsiTransport
 {
@@ -31,7 +35,7 @@ internal sealed unsafe class LibIscsiTransport(IscsiAddress address) : IScsiTran
     private nint _context;
     private bool _loggedIn;
 
-    public string Description => $"LUN {address.Lun} of {address.Target} at {address.Portal}";
+    public string Description => address.ToString();
 
     public bool IsConnected => _loggedIn;
 
