@@ -13,6 +13,8 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
     /// <summary>What the machine may add to a convergence: pauses and a loaded scheduler.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(1);
 
+    private const int OverrunExitCode = 108;
+
     private readonly Dictionary<int, TimeSpan> _down = [];
     private readonly Dictionary<int, TimeSpan> _flushDelays = [];
     private readonly List<string> _violations = [];
@@ -143,7 +145,8 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
     // else that ends a process, unless it was we, is a defect.
     private void Mourn(NodeLife life)
     {
-        string halt = life.Halt is { } said ? said["code"] : "none";
+        // Work that overran ends its process at once: before the line, perhaps.
+        string halt = life.Halt is { } said ? said["code"] : life.ExitCode == OverrunExitCode ? "MasterWorkOverrun" : "none";
         // A node does not start without its witness: it says so and ends.
         bool noWitness = halt == "none" && life.LastView is null && cluster.Witness is not null;
         bool expected = noWitness || (life.HasSlowDisk && halt == "StoreFailed") || halt is "NoQuorum" or "Poisoned" or "Removed" or "MasterWorkOverrun" || _ended.Contains(life);
@@ -151,7 +154,10 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
         if (!expected) _violations.Add($"node {life.Node} (life {life.Life}) ended with exit code {life.ExitCode}, halt {halt}: see its log in {cluster.Directory}");
     }
 
-    /// <summary>Everything is healed: all nodes come together within the limit, counted from when the last of them was started.</summary>
+    /// <summary>
+    /// Everything is healed: all nodes come together within the limit, counted from when the last of them was started for the first time since. Who ends
+    /// and is started a second time has not come together.
+    /// </summary>
     private async Task ConvergeAsync(int round, CancellationToken cancellationToken)
     {
         SetLinks(LinkState.Healthy);
@@ -163,7 +169,8 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
             Supervise();
             if (cluster.All.All(node => !cluster[node].HasExited && cluster[node].LastServedAt > healed) && cluster.CommonView(cluster.All, highest - 1) is { } views)
             {
-                long ready = Math.Max(Math.Max(healed, (long)_witnessBackAt.TotalNanoseconds), cluster.All.Max(node => cluster[node].Last("started")!.Time));
+                long whole = Math.Max(healed, (long)_witnessBackAt.TotalNanoseconds);
+                long ready = Math.Max(whole, cluster.All.Max(node => FirstStartAfter(node, whole)));
                 long together = Math.Max(ready, views.Max(static view => view.Time));
                 TimeSpan took = TimeSpan.FromTicks((together - ready) / 100);
                 Convergences.Add(took);
@@ -179,4 +186,8 @@ internal sealed class Campaign(TestbedCluster cluster, Schedule schedule, Action
             await Task.Delay(20, cancellationToken);
         }
     }
+
+    /// <summary>0 when it has not been started since.</summary>
+    private long FirstStartAfter(int node, long instant) => cluster.Lives.Where(life => life.Node == node)
+        .Select(static life => life.Last("started")?.Time ?? 0).FirstOrDefault(started => started > instant);
 }
