@@ -77,7 +77,7 @@ internal sealed record NodeTarget(string? Socket, Uri? Url, IReadOnlyList<KeyVal
                     int lines = request.Lines ?? (request.Verb == ControlVerb.Journal ? 100 : 0);
                     byte[] content = await client.GetByteArrayAsync(new Uri($"{url}/snapshot?lines={lines}"), cancellationToken);
                     return new ControlResponse { Snapshot = JsonSerializer.Deserialize(content, SnapshotJsonContext.Default.MembershipSnapshot) };
-                case ControlVerb.Eject or ControlVerb.SwitchOver or ControlVerb.Qualify or ControlVerb.ForceRegroup:
+                case ControlVerb.Eject or ControlVerb.SwitchOver or ControlVerb.Qualify or ControlVerb.ClearQuarantine or ControlVerb.ForceRegroup:
                     return await ActAsync(client, url, request, cancellationToken);
                 default:
                     throw new CommandException(ExitCode.Usage, $"'{request.Verb}' is asked for through the control socket only: use --socket or --store on the node's own machine.");

@@ -50,7 +50,7 @@ public sealed class UrlTargetTests
         Epoch epoch = nodes.Membership(1).CurrentView!.Epoch;
         Assert.Equal((0, epoch), (code, JsonSerializer.Deserialize(text, SnapshotJsonContext.Default.MembershipSnapshot)!.View!.Epoch));
 
-        foreach (string[] order in (string[][])[["force-regroup"], ["eject", "3"], ["switchover"], ["qualify", "2", "--not"]])
+        foreach (string[] order in (string[][])[["force-regroup"], ["eject", "3"], ["switchover"], ["qualify", "2", "--not"], ["quarantine", "clear", "2"]])
         {
             Assert.NotEqual(0, (await Regroupctl.RunAsync([.. order, .. asNobody])).Code);
             (code, _, error) = await Regroupctl.RunAsync([.. order, .. asReader]);
@@ -59,6 +59,7 @@ public sealed class UrlTargetTests
         }
         Assert.Equal((epoch, 3), (nodes.Membership(1).CurrentView!.Epoch, nodes.Membership(1).CurrentView!.Members.Length));
 
+        Assert.Equal(0, (await Regroupctl.RunAsync(["quarantine", "clear", "2", .. asOperator])).Code);
         Assert.Equal(0, (await Regroupctl.RunAsync(["force-regroup", .. asOperator])).Code);
         await WebNodes.UntilAsync("a new epoch after the forced regroup", () => nodes.Membership(1).CurrentView!.Epoch > epoch);
         Assert.Equal(0, (await Regroupctl.RunAsync(["eject", "3", .. asOperator])).Code);

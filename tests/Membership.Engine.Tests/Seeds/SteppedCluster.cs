@@ -228,9 +228,13 @@ internal sealed class Stepped : IProtocolEffects
     /// <summary>Hears every body that this node sends.</summary>
     public Action<MessageBody?>? Sent { get; set; }
 
+    /// <summary>Hears every message that this node sends.</summary>
+    public Action<MessageHeader, MessageBody?>? Said { get; set; }
+
     public void Send(in MessageHeader header, int path, MessageBody? body)
     {
         Sent?.Invoke(body);
+        Said?.Invoke(header, body);
         _cluster.Deliver(in header, path, body);
     }
 
