@@ -246,6 +246,7 @@ public readonly struct NodeSet : IEquatable<NodeSet>, IEnumerable<NodeId>
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     // In a large cluster most sets are equal or contain one another: then the result shares the words of one of the two.
+    [SkipLocalsInit]
     private static ulong[]? Combine<TOperation>(ulong[] left, ulong[] right)
         where TOperation : struct, IOperation
     {
