@@ -88,6 +88,7 @@ internal sealed partial class MembershipCore
         _heard = _closed = default;
         _rows.Clear();
         _rowsChanged = true;
+        _matrixIsComplete = null;
         ResetDecision();
         ForgetGrant();
         AbandonJoin();
@@ -185,6 +186,7 @@ internal sealed partial class MembershipCore
             }
         }
         _heard = heard;
+        _matrixIsComplete = null;
         if (_activation.IsForming && FormingMustWait()) return;
         _leavesOut = Participants.Any(node => Find(node) is { } peer && !heard.Contains(node) && !_ejected.Contains(node) && IsLeftOut(peer)
             && (_unreachable.Contains(node) || _now - peer.LastHeard < 1.5 * _timing.ClockPeriod || (MayRest(peer) && SilentSince(peer) == MonotonicTime.MaxValue)));
@@ -287,6 +289,7 @@ internal sealed partial class MembershipCore
         }
         if (closed == _closed) return;
         _closed = closed;
+        _matrixIsComplete = null;
         _statusDirty = true;
     }
 
@@ -296,6 +299,7 @@ internal sealed partial class MembershipCore
         if (status.Stage >= RegroupStage.Close && (!_rows.TryGetValue(peer.Node, out ConnectivityRow? own) || own.Heard != status.Heard || own.Closed != status.Closed || own.Flags != status.Flags))
         {
             _rows[peer.Node] = new ConnectivityRow(peer.Node, peer.Incarnation, status.Heard, status.Closed, status.Flags);
+            _matrixIsComplete = null;
             // In a large cluster nearly every row only confirms the set.
             _rowsChanged |= !_closed.Contains(peer.Node) || !(status.Heard & Participants).IsSubsetOf(_closed);
         }
@@ -304,6 +308,7 @@ internal sealed partial class MembershipCore
             if (row.Node == _self || Find(row.Node) is not { } owner || owner.Status?.Stage >= RegroupStage.Close) continue;
             if (_rows.TryGetValue(row.Node, out ConnectivityRow? known) && known.Closed.Count >= row.Closed.Count) continue;
             _rows[row.Node] = row;
+            _matrixIsComplete = null;
             _rowsChanged = true;
             _statusDirty = true;
         }
@@ -509,8 +514,12 @@ internal sealed partial class MembershipCore
     private ImmutableArray<ConnectivityRow> RelayedRows()
     {
         if (_stage < RegroupStage.Close || _stage > RegroupStage.Prune) return [];
-        return MatrixIsComplete() ? [] : [.. _rows.Values.OrderBy(static row => row.Node)];
+        _matrixIsComplete ??= MatrixIsComplete();
+        return _matrixIsComplete.Value ? [] : [.. _rows.Values.OrderBy(static row => row.Node)];
     }
+
+    /// <summary>Null = not looked at since a row came, or the set was closed: every answer of stage 3 asks.</summary>
+    private bool? _matrixIsComplete;
 
     private bool MatrixIsComplete()
     {
