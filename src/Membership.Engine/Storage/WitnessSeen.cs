@@ -20,9 +20,7 @@ internal sealed class WitnessSeen(string directory)
         if (!File.Exists(_path)) return 0;
         try
         {
-            var content = new ContentReader(RecordFile.Open(Magic, Version, File.ReadAllBytes(_path)).Span);
-            string known = content.ReadString();
-            long mark = content.ReadInt64();
+            (string known, long mark) = Decode(File.ReadAllBytes(_path));
             return known == witness ? mark : 0;
         }
         catch (RecordVersionException newer)
@@ -39,12 +37,24 @@ internal sealed class WitnessSeen(string directory)
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public void Write(string witness, long mark)
     {
+        string temporary = _path + ".tmp";
+        RecordFile.WriteThrough(temporary, Encode(witness, mark));
+        File.Move(temporary, _path, overwrite: true);
+        NativeFile.FlushDirectory(directory);
+    }
+
+    public static byte[] Encode(string witness, long mark)
+    {
         var content = new ContentWriter();
         content.Write(witness);
         content.Write(mark);
-        string temporary = _path + ".tmp";
-        RecordFile.WriteThrough(temporary, RecordFile.Frame(Magic, Version, content.Written));
-        File.Move(temporary, _path, overwrite: true);
-        NativeFile.FlushDirectory(directory);
+        return RecordFile.Frame(Magic, Version, content.Written);
+    }
+
+    /// <exception cref="RecordFormatException">Not an intact file of this kind and version.</exception>
+    public static (string Witness, long Mark) Decode(ReadOnlyMemory<byte> file)
+    {
+        var content = new ContentReader(RecordFile.Open(Magic, Version, file).Span);
+        return (content.ReadString(), content.ReadInt64());
     }
 }

@@ -66,11 +66,18 @@ internal static class GoldenSamples
         Older, [Newer], new Epoch(9), new Epoch(8), -12345, 0xfedcba9876543210, new Decision(One, new Incarnation(4), Newer, NodeSet.Of(2), NodeSet.Of(2, 3)), 3, NodeSet.Of(3), NodeSet.Of(2),
         new StateTip(40, new Epoch(7), 41));
 
+    private static readonly ControlResponse Answer = new()
+    {
+        Status = MembershipStatus.Transient, Message = "The cluster was changing meanwhile: try again.", Text = "node 2 life 9 Member", Keys = ["32f11949", "00000001"],
+    };
+
     private sealed record SentMessage(MessageHeader Header, MessageBody? Body);
 
     private sealed record SentDatagram(NodeId Sender, Incarnation Incarnation, ulong Counter, object Message);
 
     private sealed record SentHello(NodeId Sender, Incarnation Incarnation, byte[] Challenge);
+
+    private sealed record SeenFile(string Witness, long Mark);
 
     private sealed record ViewFile(string ClusterId, NodeId Node, long Generation, StoredState State);
 
@@ -104,6 +111,11 @@ internal static class GoldenSamples
                 (string cluster, NodeId node, long generation, StoredState state) = ViewStoreFormat.Decode(bytes);
                 return new ViewFile(cluster, node, generation, state);
             }),
+        new GoldenSample("witness-seen", WitnessSeen.Encode("witness directory /srv/witness-7", (1L << 40) + 3), static bytes =>
+            {
+                (string witness, long mark) = WitnessSeen.Decode(bytes);
+                return new SeenFile(witness, mark);
+            }),
         new GoldenSample("witness-record", Record().Encode(), static bytes => WitnessRecord.Decode(bytes)),
         new GoldenSample("lun-header", WitnessLayout.For(Cluster, 16, 512).Encode(), static bytes => WitnessLayout.Decode(bytes, out string? trouble) ?? throw new FormatException(trouble)),
         new GoldenSample("lun-slot-head", Head().Encode(WitnessLayout.For(Cluster, 16, 512)),
@@ -111,6 +123,11 @@ internal static class GoldenSamples
         new GoldenSample("lun-slot-body", SlotBody.Encode([Older, Newer]), static bytes => SlotBody.TryDecode(bytes, out ImmutableArray<ClusterView> views) ? views : throw new FormatException("no body")),
         Control("control-qualify", """{"verb":"qualify","node":3,"qualified":false,"timeoutMs":1500}"""),
         Control("control-journal", """{"verb":"journal","lines":20,"text":"x"}"""),
+        new GoldenSample("control-answer", Framed(Answer), static bytes =>
+        {
+            using var stream = new MemoryStream(bytes);
+            return ControlFrame.ReadAsync(stream, SnapshotJsonContext.Default.ControlResponse, ControlFrame.MaxResponse, CancellationToken.None).GetAwaiter().GetResult() ?? throw new FormatException("no answer");
+        }),
     ];
 
     public static GoldenSample? Find(string name) => All.FirstOrDefault(sample => sample.Name == name);
@@ -171,6 +188,13 @@ internal static class GoldenSamples
 
     private static SlotHead Head()
         => new(Two, 12, ClaimState.Active, 33, new Incarnation(9), new Guid("01020304-0506-0708-090a-0b0c0d0e0f10"), 5, TimeSpan.FromSeconds(3.5), 1, 80, [.. Enumerable.Range(0, 32).Select(static number => (byte)number)]);
+
+    private static byte[] Framed(ControlResponse answer)
+    {
+        using var stream = new MemoryStream();
+        ControlFrame.WriteAsync(stream, answer, SnapshotJsonContext.Default.ControlResponse, ControlFrame.MaxResponse, CancellationToken.None).GetAwaiter().GetResult();
+        return stream.ToArray();
+    }
 
     private static GoldenSample Control(string name, string json)
     {
