@@ -1,5 +1,5 @@
 // The engine as the build compiles it (same compiler, sources, references and generated files), so that a file of it can be changed and
-// the whole written again in a second.
+// the whole written again in some seconds.
 using System.Text;
 using System.Text.Json;
 using Microsoft.CodeAnalysis;
@@ -37,23 +37,23 @@ internal sealed class EngineCompilation
             parse);
     }
 
+    /// <summary>The files of the protocol, the smallest first.</summary>
+    public IEnumerable<string> ProtocolFiles => _compilation.SyntaxTrees.Where(static tree => tree.FilePath.Contains("/src/Membership.Engine/Protocol/", StringComparison.Ordinal)).OrderBy(static tree => tree.Length).Select(static tree => Path.GetFileName(tree.FilePath));
+
     /// <summary>The source file whose path ends like this.</summary>
     public SyntaxTree Find(string file) => _compilation.SyntaxTrees.Single(tree => tree.FilePath.EndsWith(file, StringComparison.Ordinal));
 
-    /// <summary>The engine with one place changed, or null when that does not compile.</summary>
-    public byte[]? With(SyntaxTree tree, Mutant? mutant)
+    /// <summary>The engine with another text of a file, and with one more file; or where it does not compile.</summary>
+    public (byte[]? Assembly, IReadOnlyList<Diagnostic> Errors) With(SyntaxTree tree, string text, string? another)
     {
-        CSharpCompilation changed = _compilation;
-        if (mutant is not null)
-        {
-            SourceText text = tree.GetText().Replace(mutant.Place, mutant.Changed);
-            changed = _compilation.ReplaceSyntaxTree(tree, CSharpSyntaxTree.ParseText(text, _parse, tree.FilePath));
-        }
+        CSharpCompilation changed = _compilation.ReplaceSyntaxTree(tree, Parse(text, tree.FilePath));
+        if (another is not null) changed = changed.AddSyntaxTrees(Parse(another, "another.cs"));
         using var assembly = new MemoryStream();
         EmitResult result = changed.Emit(assembly);
-        if (!result.Success && mutant is null) throw new InvalidOperationException($"the engine does not compile: {result.Diagnostics.First(static one => one.Severity == DiagnosticSeverity.Error)}");
-        return result.Success ? assembly.ToArray() : null;
+        return (result.Success ? assembly.ToArray() : null, [.. result.Diagnostics.Where(static one => one.Severity == DiagnosticSeverity.Error)]);
     }
+
+    private SyntaxTree Parse(string text, string path) => CSharpSyntaxTree.ParseText(SourceText.From(text, Encoding.UTF8), _parse, path);
 
     private static IEnumerable<string> Paths(JsonElement items) => items.EnumerateArray().Select(static item => item.GetProperty("FullPath").GetString()!);
 }

@@ -1,67 +1,105 @@
-// Runs the tests on a changed engine, the quick ones first, and stops at the first that fails.
+// The process that runs the tests on changed engines, one after the other; a new one is started when a change ended it.
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Membership.Mutation;
 
-internal enum Fate
+/// <param name="Fate">What became of the change.</param>
+/// <param name="By">Who noticed.</param>
+/// <param name="Milliseconds">Time of the processor.</param>
+internal sealed record Verdict(Fate Fate, string By, long Milliseconds);
+
+internal sealed class Judge : IDisposable
 {
-    /// <summary>Every test passed: nobody noticed.</summary>
-    Survived,
+    /// <summary>Exit code of a worker whose test used far more of the processor than on the engine as it is.</summary>
+    private const int NeverEnds = 99;
 
-    /// <summary>A test failed.</summary>
-    Killed,
+    private readonly string _program;
+    private readonly string _profile;
+    private readonly Dictionary<string, int> _kills;
+    private Process? _worker;
 
-    /// <summary>A test did not end: noticed as well.</summary>
-    TimedOut,
-
-    /// <summary>The change does not compile; it counts for nothing.</summary>
-    NoCompile,
-}
-
-/// <param name="Program">A test program, in a directory of its own whose engine may be replaced.</param>
-/// <param name="Arguments">Which of its tests.</param>
-internal sealed record Stage(string Program, string[] Arguments);
-
-internal sealed class Judge(IReadOnlyList<Stage> stages)
-{
-    private TimeSpan _limit = TimeSpan.FromMinutes(10);
-
-    /// <summary>The engine as it is must pass; how long that takes decides when a changed one hangs.</summary>
-    public TimeSpan Calibrate(byte[] engine)
+    /// <param name="program">The worker, in a directory of its own whose engine may be replaced.</param>
+    /// <param name="kills">Which tests noticed how many changes before: those are tried first.</param>
+    public Judge(string program, Dictionary<string, int> kills)
     {
-        long started = Stopwatch.GetTimestamp();
-        Fate fate = Try(engine);
-        if (fate != Fate.Survived) throw new InvalidOperationException($"the unchanged engine is {fate}: nothing can be judged by these tests");
-        TimeSpan took = Stopwatch.GetElapsedTime(started);
-        _limit = TimeSpan.FromSeconds(30) + took * 4;
-        return took;
+        _program = program;
+        _kills = kills;
+        _profile = Path.Combine(Path.GetDirectoryName(program)!, "profile.txt");
     }
 
-    public Fate Try(byte[] engine)
+    /// <summary>From now on tests run on this engine; the engine as it is (no change switched on) must pass them all.</summary>
+    /// <returns>What the worker says about them.</returns>
+    public string Use(byte[] engine)
     {
-        foreach (Stage stage in stages)
+        Stop();
+        File.WriteAllBytes(Path.Combine(Path.GetDirectoryName(_program)!, "Membership.Engine.dll"), engine);
+        File.Delete(_profile);
+        return Start("--profile", _profile);
+    }
+
+    /// <summary>Switches a change of the engine in use on.</summary>
+    public Verdict Try(int mutant, int member)
+    {
+        if (_worker is null) Start("--profile", _profile);
+        _worker!.StandardInput.WriteLine(string.Create(CultureInfo.InvariantCulture, $"judge {mutant} {member}"));
+        _worker.StandardInput.Flush();
+        return Answer();
+    }
+
+    /// <summary>An engine with one change and nothing to switch: a process for it alone.</summary>
+    public Verdict TryAlone(byte[] engine)
+    {
+        Stop();
+        File.WriteAllBytes(Path.Combine(Path.GetDirectoryName(_program)!, "Membership.Engine.dll"), engine);
+        Start("--alone", _profile);
+        Verdict verdict = Answer();
+        Stop();
+        return verdict;
+    }
+
+    /// <summary>No change may have left anything behind: the engine as it is must still pass. Null, or what failed.</summary>
+    public string? Recheck()
+    {
+        Verdict verdict = Try(0, -1);
+        return verdict.Fate == Fate.Survived ? null : verdict.By;
+    }
+
+    public void Dispose() => Stop();
+
+    private string Start(string mode, string profile)
+    {
+        string stats = profile + ".kills";
+        File.WriteAllLines(stats, _kills.Select(static pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Value}\t{pair.Key}")));
+        var start = new ProcessStartInfo(_program, [mode, profile, stats]) { RedirectStandardOutput = true, RedirectStandardInput = true };
+        start.Environment["DOTNET_GCHeapHardLimit"] = "0x60000000";
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        _worker = Process.Start(start)!;
+        if (mode == "--alone") return "";
+        string? said = _worker.StandardOutput.ReadLine();
+        return said?.StartsWith("ready", StringComparison.Ordinal) == true ? said : throw new InvalidOperationException($"The engine as it is does not pass: {said}");
+    }
+
+    private Verdict Answer()
+    {
+        string[]? said = _worker!.StandardOutput.ReadLine()?.Split('\t');
+        if (said is [string fate, string milliseconds, string by])
         {
-            File.WriteAllBytes(Path.Combine(Path.GetDirectoryName(stage.Program)!, "Membership.Engine.dll"), engine);
-            Fate fate = Run(stage);
-            if (fate != Fate.Survived) return fate;
+            if (fate != nameof(Fate.Survived)) _kills[by] = _kills.GetValueOrDefault(by) + 1;
+            return new Verdict(Enum.Parse<Fate>(fate), by, long.Parse(milliseconds, CultureInfo.InvariantCulture));
         }
-        return Fate.Survived;
+        _worker.WaitForExit();
+        int code = _worker.ExitCode;
+        Stop();
+        return new Verdict(code == NeverEnds ? Fate.TimedOut : Fate.Killed, $"process ended with {code}", 0);
     }
 
-    private Fate Run(Stage stage)
+    private void Stop()
     {
-        var start = new ProcessStartInfo(stage.Program, ["-noLogo", "-noColor", "-reporter", "quiet", "-maxThreads", "1", "-stopOnFail", .. stage.Arguments])
-        {
-            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
-        };
-        using Process process = Process.Start(start)!;
-        process.OutputDataReceived += static (_, _) => { };
-        process.ErrorDataReceived += static (_, _) => { };
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        if (process.WaitForExit(_limit)) return process.ExitCode == 0 ? Fate.Survived : Fate.Killed;
-        process.Kill(entireProcessTree: true);
-        process.WaitForExit();
-        return Fate.TimedOut;
+        if (_worker is null) return;
+        _worker.StandardInput.Close();
+        if (!_worker.WaitForExit(10_000)) _worker.Kill();
+        _worker.Dispose();
+        _worker = null;
     }
 }

@@ -8,13 +8,21 @@ namespace Membership.Mutation;
 
 internal sealed class Mutator : CSharpSyntaxWalker
 {
-    private static readonly Dictionary<SyntaxKind, string> Operators = new()
+    // The same turns as dotnet-stryker's: a comparison gets its neighbour and its opposite.
+    private static readonly Dictionary<SyntaxKind, string[]> Operators = new()
     {
-        [SyntaxKind.LessThanExpression] = "<=", [SyntaxKind.LessThanOrEqualExpression] = "<", [SyntaxKind.GreaterThanExpression] = ">=", [SyntaxKind.GreaterThanOrEqualExpression] = ">",
-        [SyntaxKind.EqualsExpression] = "!=", [SyntaxKind.NotEqualsExpression] = "==", [SyntaxKind.LogicalAndExpression] = "||", [SyntaxKind.LogicalOrExpression] = "&&",
-        [SyntaxKind.AddExpression] = "-", [SyntaxKind.SubtractExpression] = "+", [SyntaxKind.MultiplyExpression] = "/", [SyntaxKind.DivideExpression] = "*",
-        [SyntaxKind.BitwiseAndExpression] = "|", [SyntaxKind.BitwiseOrExpression] = "&",
+        [SyntaxKind.LessThanExpression] = ["<=", ">="], [SyntaxKind.LessThanOrEqualExpression] = ["<", ">"], [SyntaxKind.GreaterThanExpression] = [">=", "<="], [SyntaxKind.GreaterThanOrEqualExpression] = [">", "<"],
+        [SyntaxKind.EqualsExpression] = ["!="], [SyntaxKind.NotEqualsExpression] = ["=="], [SyntaxKind.LogicalAndExpression] = ["||"], [SyntaxKind.LogicalOrExpression] = ["&&"],
+        [SyntaxKind.AddExpression] = ["-"], [SyntaxKind.SubtractExpression] = ["+"], [SyntaxKind.MultiplyExpression] = ["/"], [SyntaxKind.DivideExpression] = ["*"],
+        [SyntaxKind.BitwiseAndExpression] = ["|"], [SyntaxKind.BitwiseOrExpression] = ["&"],
     };
+
+    private static readonly Dictionary<SyntaxKind, string> Assignments = new()
+    {
+        [SyntaxKind.AddAssignmentExpression] = "-=", [SyntaxKind.SubtractAssignmentExpression] = "+=", [SyntaxKind.OrAssignmentExpression] = "&=", [SyntaxKind.AndAssignmentExpression] = "|=",
+    };
+
+    private static readonly Dictionary<string, string> Methods = new(StringComparer.Ordinal) { ["Min"] = "Max", ["Max"] = "Min", ["Any"] = "All", ["All"] = "Any" };
 
     private static readonly string[] ForPeople = ["Log", "Say", "Describe"];
 
@@ -29,13 +37,26 @@ internal sealed class Mutator : CSharpSyntaxWalker
 
     public override void VisitBinaryExpression(BinaryExpressionSyntax node)
     {
-        if (Operators.TryGetValue(node.Kind(), out string? other)) Add(node.OperatorToken.Span, node.OperatorToken.Text, other, node);
+        foreach (string other in Operators.GetValueOrDefault(node.Kind(), [])) Add(node.OperatorToken.Span, node.OperatorToken.Text, other, node);
         base.VisitBinaryExpression(node);
+    }
+
+    public override void VisitAssignmentExpression(AssignmentExpressionSyntax node)
+    {
+        if (Assignments.TryGetValue(node.Kind(), out string? other)) Add(node.OperatorToken.Span, node.OperatorToken.Text, other, node);
+        base.VisitAssignmentExpression(node);
+    }
+
+    public override void VisitPostfixUnaryExpression(PostfixUnaryExpressionSyntax node)
+    {
+        if (node.IsKind(SyntaxKind.PostIncrementExpression)) Add(node.OperatorToken.Span, "++", "--", node);
+        base.VisitPostfixUnaryExpression(node);
     }
 
     public override void VisitPrefixUnaryExpression(PrefixUnaryExpressionSyntax node)
     {
         if (node.IsKind(SyntaxKind.LogicalNotExpression)) Add(node.OperatorToken.Span, "!", "", node);
+        if (node.IsKind(SyntaxKind.PreIncrementExpression)) Add(node.OperatorToken.Span, "++", "--", node);
         base.VisitPrefixUnaryExpression(node);
     }
 
@@ -86,7 +107,9 @@ internal sealed class Mutator : CSharpSyntaxWalker
 
     public override void VisitInvocationExpression(InvocationExpressionSyntax node)
     {
-        if (!IsForPeople(node) && !IsDefectSwitch(node)) base.VisitInvocationExpression(node);
+        if (IsForPeople(node) || IsDefectSwitch(node)) return;
+        if (node.Expression is MemberAccessExpressionSyntax { Name: IdentifierNameSyntax name } && Methods.TryGetValue(name.Identifier.Text, out string? other)) Add(name.Span, name.Identifier.Text, other, node);
+        base.VisitInvocationExpression(node);
     }
 
     public override void VisitThrowStatement(ThrowStatementSyntax node)

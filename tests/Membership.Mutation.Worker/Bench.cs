@@ -1,0 +1,181 @@
+// Runs cases until one notices, the likeliest first. A change that never ends is noticed by the number of entries into changed members and
+// of turns of their loops; one that loops elsewhere by the time of the processor, which ends the process.
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+
+namespace Membership.Mutation.Worker;
+
+internal sealed class Bench
+{
+    private const int NeverEnds = 99;
+
+    private readonly IReadOnlyList<Case> _cases;
+    private readonly Dictionary<string, int> _kills = new(StringComparer.Ordinal);
+    private readonly Profile[] _profiles;
+    private readonly TextWriter _output = Console.Out;
+    private long _startedAt = -1;
+    private long _budget;
+
+    public Bench(IReadOnlyList<Case> cases, string kills)
+    {
+        _cases = cases;
+        _profiles = new Profile[cases.Count];
+        foreach (string[] parts in File.ReadLines(kills).Select(static line => line.Split('\t', 2))) _kills[parts[1]] = int.Parse(parts[0], CultureInfo.InvariantCulture);
+        // What a test prints belongs nowhere.
+        Console.SetOut(TextWriter.Null);
+    }
+
+    /// <summary>What a case does on the engine as it is.</summary>
+    private sealed record Profile(long Milliseconds, long Calls, ulong Story, bool[] Reached);
+
+    private static long Processor => (long)Environment.CpuUsage.TotalTime.TotalMilliseconds;
+
+    /// <summary>Looks after the time of the processor until the thread ends.</summary>
+    public void Watch(Thread thread)
+    {
+        while (!thread.Join(250))
+        {
+            long started = Interlocked.Read(ref _startedAt);
+            if (started >= 0 && Processor - started > Interlocked.Read(ref _budget)) Environment.Exit(NeverEnds);
+        }
+    }
+
+    public int Serve(string file)
+    {
+        var change = new ChangeSwitch();
+        if (File.Exists(file)) ReadProfiles(file);
+        else if (!Measure(change, file)) return 3;
+        Say(string.Create(CultureInfo.InvariantCulture, $"ready: {_cases.Count} cases take {_profiles.Sum(static profile => profile.Milliseconds) / 1000.0:F1} s on the engine as it is"));
+        while (Console.In.ReadLine() is { } line)
+        {
+            string[] words = line.Split(' ');
+            int number = int.Parse(words[1], CultureInfo.InvariantCulture), member = int.Parse(words[2], CultureInfo.InvariantCulture);
+            long started = Processor;
+            change.Active = number;
+            (string fate, string by) = Judge(change, member);
+            change.Active = 0;
+            Say(string.Create(CultureInfo.InvariantCulture, $"{fate}\t{Processor - started}\t{by}"));
+        }
+        return 0;
+    }
+
+    /// <summary>Nothing to switch, nothing measured: everything runs, against the time of the measured ones if there are.</summary>
+    public int JudgeAlone(string file)
+    {
+        if (File.Exists(file)) ReadProfiles(file);
+        else Array.Fill(_profiles, new Profile(1000, 0, 0, []));
+        long started = Processor;
+        (string fate, string by) = Judge(null, -1);
+        Say(string.Create(CultureInfo.InvariantCulture, $"{fate}\t{Processor - started}\t{by}"));
+        return 0;
+    }
+
+    private (string Fate, string By) Judge(ChangeSwitch? change, int member)
+    {
+        // Those that noticed most in this file per time they take; those that never did, the quickest first.
+        int[] order = [.. Enumerable.Range(0, _cases.Count).Where(index => member < 0 || _profiles[index].Reached[member])
+            .OrderByDescending(index => (_kills.GetValueOrDefault(_cases[index].Name) + 0.2) / (3 + _profiles[index].Milliseconds))];
+        bool differs = false;
+        foreach (int index in order)
+        {
+            Profile plain = _profiles[index];
+            if (change is not null) change.Allow(20 * plain.Calls + 200_000);
+            Interlocked.Exchange(ref _budget, 10_000 + 40 * plain.Milliseconds);
+            Interlocked.Exchange(ref _startedAt, Processor);
+            Outcome outcome = RunGuarded(_cases[index]);
+            Interlocked.Exchange(ref _startedAt, -1);
+            if (outcome.Failure is null && change?.IsOver != true)
+            {
+                differs |= outcome.Story != plain.Story;
+                continue;
+            }
+            _kills[_cases[index].Name] = _kills.GetValueOrDefault(_cases[index].Name) + 1;
+            return (change?.IsOver == true ? "TimedOut" : "Killed", _cases[index].Name.Replace('\t', ' '));
+        }
+        return ("Survived", order.Length == 0 ? "never reached" : change is null ? "alone" : differs ? "another story" : "the same stories");
+    }
+
+    private static Outcome RunGuarded(Case one)
+    {
+        try
+        {
+            return one.Run();
+        }
+        catch (Exception error)
+        {
+            // Whatever it is: with the engine as it is, it does not happen.
+            return new Outcome(TestCase.Text(error), 0);
+        }
+    }
+
+    private bool Measure(ChangeSwitch change, string file)
+    {
+        // The first run of a few is for the compiler.
+        for (int index = 0; index < _cases.Count; index += 25) RunGuarded(_cases[index]);
+        var lines = new List<string>();
+        for (int index = 0; index < _cases.Count; index++)
+        {
+            change.Forget();
+            change.Allow(long.MaxValue);
+            long started = Processor;
+            Outcome outcome = RunGuarded(_cases[index]);
+            if (outcome.Failure is { } failure)
+            {
+                Say($"{_cases[index].Name}: {failure}");
+                return false;
+            }
+            _profiles[index] = new Profile(Processor - started, change.Calls, outcome.Story, change.Reached);
+            lines.Add(string.Create(CultureInfo.InvariantCulture, $"{_profiles[index].Milliseconds}\t{_profiles[index].Calls}\t{outcome.Story}\t{string.Concat(_profiles[index].Reached.Select(static reached => reached ? '1' : '0'))}\t{_cases[index].Name}"));
+        }
+        File.WriteAllLines(file, lines);
+        return true;
+    }
+
+    private void ReadProfiles(string file)
+    {
+        int index = 0;
+        foreach (string[] parts in File.ReadLines(file).Select(static line => line.Split('\t')))
+            _profiles[index++] = new Profile(long.Parse(parts[0], CultureInfo.InvariantCulture), long.Parse(parts[1], CultureInfo.InvariantCulture), ulong.Parse(parts[2], CultureInfo.InvariantCulture), [.. parts[3].Select(static bit => bit == '1')]);
+    }
+
+    private void Say(string line)
+    {
+        _output.WriteLine(line);
+        _output.Flush();
+    }
+
+    /// <summary>The engine's switch, which the unchanged engine does not have: found by its name.</summary>
+    private sealed class ChangeSwitch
+    {
+        private readonly FieldInfo _active, _calls, _limit, _reached;
+        private long _allowed;
+
+        public ChangeSwitch()
+        {
+            Type type = typeof(Membership.Engine.NodeId).Assembly.GetType("Membership.Engine.MutationSwitch", throwOnError: true)!;
+            FieldInfo Field(string name) => type.GetField(name) ?? throw new MissingFieldException(name);
+            (_active, _calls, _limit, _reached) = (Field("Active"), Field("Calls"), Field("Limit"), Field("Reached"));
+        }
+
+        public int Active
+        {
+            set => _active.SetValue(null, value);
+        }
+
+        public long Calls => (long)_calls.GetValue(null)!;
+
+        public bool IsOver => Calls > _allowed;
+
+        public bool[] Reached => (bool[])((bool[])_reached.GetValue(null)!).Clone();
+
+        public void Forget() => Array.Clear((bool[])_reached.GetValue(null)!);
+
+        public void Allow(long calls)
+        {
+            _allowed = calls;
+            _calls.SetValue(null, 0L);
+            _limit.SetValue(null, calls);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+// Everything that judges a change: the simulator's stories, tables and bounds, the seeds that ./test plays and some of each family, and the
+// unit tests of the protocol. Left out: what meets real time or other processes, what is random on purpose, and what is about a rule taken out.
+using System.Reflection;
+using Membership.Engine.Tests.Replication;
+using Membership.Engine.Tests.Seeds;
+using Membership.Simulator.Tests;
+using Membership.Simulator.Workload;
+using Xunit;
+using Xunit.Sdk;
+using Xunit.v3;
+
+namespace Membership.Mutation.Worker;
+
+internal static class Cases
+{
+    private static readonly Type[] Simulated = [typeof(ScenarioTests), typeof(NotificationTableTests), typeof(QuietWaitTests), typeof(GrayTests)];
+
+    /// <summary>Tests of the protocol core stepped by hand that stand elsewhere.</summary>
+    private static readonly Type[] Stepped = [typeof(CallbackOrderTests), typeof(JoinAndLeaveTests), typeof(QuorumResourceTests), typeof(CoordinatorDeathTests)];
+
+    /// <summary>The first two numbers are what SeedTests plays.</summary>
+    private const int PlainSeeds = 300, MixedSeeds = 60, SeedsOfEachFamily = 25;
+
+    public static IReadOnlyList<Case> All()
+    {
+        var cases = new List<Case>();
+        foreach (Type type in Simulated) AddTests(cases, type);
+        foreach (Type type in Stepped) AddTests(cases, type);
+        foreach (Type type in typeof(CallbackOrderTests).Assembly.GetTypes().Where(static type => type.Namespace == "Membership.Engine.Tests.Protocol").OrderBy(static type => type.Name, StringComparer.Ordinal)) AddTests(cases, type);
+        for (int seed = 1; seed <= PlainSeeds; seed++) cases.Add(new SeedCase($"seed {seed}", (ulong)seed, new RunFilter()));
+        for (int seed = 1; seed <= MixedSeeds; seed++) cases.Add(new SeedCase($"seed {seed} of two versions", (ulong)seed, new RunFilter { MixedVersions = true }));
+        foreach (FaultFocus focus in Enum.GetValues<FaultFocus>())
+            for (int seed = 1001; seed <= 1000 + SeedsOfEachFamily; seed++) cases.Add(new SeedCase($"seed {seed} of {focus}", (ulong)seed, new RunFilter { Focus = focus }));
+        return cases;
+    }
+
+    private static void AddTests(List<Case> cases, Type type)
+    {
+        foreach (MethodInfo method in type.GetMethods().OrderBy(static method => method.Name, StringComparer.Ordinal))
+        {
+            if (!method.GetCustomAttributes().Any(static attribute => attribute is IFactAttribute) || method.Name.StartsWith("Without_its_rule", StringComparison.Ordinal)) continue;
+            IDataAttribute[] data = [.. method.GetCustomAttributes().OfType<IDataAttribute>()];
+            if (data.Length == 0) cases.Add(new TestCase($"{type.Name}.{method.Name}", method, []));
+            foreach (IDataAttribute rows in data)
+                foreach (ITheoryDataRow row in rows.GetData(method, new DisposalTracker()).AsTask().GetAwaiter().GetResult())
+                    cases.Add(new TestCase($"{type.Name}.{method.Name}({string.Join(", ", row.GetData())})".ReplaceLineEndings(" "), method, row.GetData()));
+        }
+    }
+}
