@@ -10,8 +10,12 @@ internal sealed class Bench
 {
     private const int NeverEnds = 99;
 
+    /// <summary>Of the processor: how much a change gets when only a quick look is wanted, and which cases are too long for that.</summary>
+    private const long QuickMilliseconds = 1500, LongCase = 250;
+
     private readonly IReadOnlyList<Case> _cases;
     private readonly Dictionary<string, int> _kills = new(StringComparer.Ordinal);
+    private readonly Dictionary<(int Member, int Case), int> _killsIn = [];
     private readonly Profile[] _profiles;
     private readonly TextWriter _output = Console.Out;
     private long _startedAt = -1;
@@ -27,7 +31,7 @@ internal sealed class Bench
     }
 
     /// <summary>What a case does on the engine as it is.</summary>
-    private sealed record Profile(long Milliseconds, long Calls, ulong Story, bool[] Reached);
+    private sealed record Profile(long Milliseconds, long Calls, ulong Story, int[] Reached);
 
     private static long Processor => (long)Environment.CpuUsage.TotalTime.TotalMilliseconds;
 
@@ -53,7 +57,7 @@ internal sealed class Bench
             int number = int.Parse(words[1], CultureInfo.InvariantCulture), member = int.Parse(words[2], CultureInfo.InvariantCulture);
             long started = Processor;
             change.Active = number;
-            (string fate, string by) = Judge(change, member);
+            (string fate, string by) = Judge(change, member, quick: words[0] == "glance");
             change.Active = 0;
             Say(string.Create(CultureInfo.InvariantCulture, $"{fate}\t{Processor - started}\t{by}"));
         }
@@ -66,20 +70,25 @@ internal sealed class Bench
         if (File.Exists(file)) ReadProfiles(file);
         else Array.Fill(_profiles, new Profile(1000, 0, 0, []));
         long started = Processor;
-        (string fate, string by) = Judge(null, -1);
+        (string fate, string by) = Judge(null, -1, quick: false);
         Say(string.Create(CultureInfo.InvariantCulture, $"{fate}\t{Processor - started}\t{by}"));
         return 0;
     }
 
-    private (string Fate, string By) Judge(ChangeSwitch? change, int member)
+    private (string Fate, string By) Judge(ChangeSwitch? change, int member, bool quick)
     {
-        // Those that noticed most in this file per time they take; those that never did, the quickest first.
-        int[] order = [.. Enumerable.Range(0, _cases.Count).Where(index => member < 0 || _profiles[index].Reached[member])
-            .OrderByDescending(index => (_kills.GetValueOrDefault(_cases[index].Name) + 0.2) / (3 + _profiles[index].Milliseconds))];
+        long began = Processor;
+        long reached = member < 0 ? 0 : Math.Max(1, _profiles.Sum(profile => (long)profile.Reached[member]));
+        // First those that noticed most, in this member above all, or that are much about it, for the time they take.
+        int[] order = [.. Enumerable.Range(0, _cases.Count).Where(index => member < 0 || _profiles[index].Reached[member] > 0).OrderByDescending(index => Promise(index) / (3 + _profiles[index].Milliseconds))];
+        double Share(int index) => member < 0 ? 0 : (double)_profiles[index].Reached[member] / reached;
+        double Promise(int index) => _kills.GetValueOrDefault(_cases[index].Name) + 10 * _killsIn.GetValueOrDefault((member, index)) + 100 * Share(index) + 0.2;
         bool differs = false;
         foreach (int index in order)
         {
             Profile plain = _profiles[index];
+            if (quick && plain.Milliseconds > LongCase && Share(index) < 0.1) continue;
+            if (quick && Processor - began > QuickMilliseconds) return ("Survived", "a quick look");
             if (change is not null) change.Allow(20 * plain.Calls + 200_000);
             Interlocked.Exchange(ref _budget, 10_000 + 40 * plain.Milliseconds);
             Interlocked.Exchange(ref _startedAt, Processor);
@@ -90,6 +99,7 @@ internal sealed class Bench
                 differs |= outcome.Story != plain.Story;
                 continue;
             }
+            _killsIn[(member, index)] = _killsIn.GetValueOrDefault((member, index)) + 1;
             _kills[_cases[index].Name] = _kills.GetValueOrDefault(_cases[index].Name) + 1;
             return (change?.IsOver == true ? "TimedOut" : "Killed", _cases[index].Name.Replace('\t', ' '));
         }
@@ -126,7 +136,7 @@ internal sealed class Bench
                 return false;
             }
             _profiles[index] = new Profile(Processor - started, change.Calls, outcome.Story, change.Reached);
-            lines.Add(string.Create(CultureInfo.InvariantCulture, $"{_profiles[index].Milliseconds}\t{_profiles[index].Calls}\t{outcome.Story}\t{string.Concat(_profiles[index].Reached.Select(static reached => reached ? '1' : '0'))}\t{_cases[index].Name}"));
+            lines.Add(string.Create(CultureInfo.InvariantCulture, $"{_profiles[index].Milliseconds}\t{_profiles[index].Calls}\t{outcome.Story}\t{string.Join(',', _profiles[index].Reached)}\t{_cases[index].Name}"));
         }
         File.WriteAllLines(file, lines);
         return true;
@@ -136,7 +146,7 @@ internal sealed class Bench
     {
         int index = 0;
         foreach (string[] parts in File.ReadLines(file).Select(static line => line.Split('\t')))
-            _profiles[index++] = new Profile(long.Parse(parts[0], CultureInfo.InvariantCulture), long.Parse(parts[1], CultureInfo.InvariantCulture), ulong.Parse(parts[2], CultureInfo.InvariantCulture), [.. parts[3].Select(static bit => bit == '1')]);
+            _profiles[index++] = new Profile(long.Parse(parts[0], CultureInfo.InvariantCulture), long.Parse(parts[1], CultureInfo.InvariantCulture), ulong.Parse(parts[2], CultureInfo.InvariantCulture), [.. parts[3].Split(',').Select(static count => int.Parse(count, CultureInfo.InvariantCulture))]);
     }
 
     private void Say(string line)
@@ -167,9 +177,9 @@ internal sealed class Bench
 
         public bool IsOver => Calls > _allowed;
 
-        public bool[] Reached => (bool[])((bool[])_reached.GetValue(null)!).Clone();
+        public int[] Reached => (int[])((int[])_reached.GetValue(null)!).Clone();
 
-        public void Forget() => Array.Clear((bool[])_reached.GetValue(null)!);
+        public void Forget() => Array.Clear((int[])_reached.GetValue(null)!);
 
         public void Allow(long calls)
         {

@@ -43,10 +43,11 @@ internal sealed class EngineCompilation
     /// <summary>The source file whose path ends like this.</summary>
     public SyntaxTree Find(string file) => _compilation.SyntaxTrees.Single(tree => tree.FilePath.EndsWith(file, StringComparison.Ordinal));
 
-    /// <summary>The engine with another text of a file, and with one more file; or where it does not compile.</summary>
-    public (byte[]? Assembly, IReadOnlyList<Diagnostic> Errors) With(SyntaxTree tree, string text, string? another)
+    /// <summary>The engine with other texts of some files, and with one more file; or where it does not compile.</summary>
+    public (byte[]? Assembly, IReadOnlyList<Diagnostic> Errors) With(IEnumerable<(SyntaxTree Tree, string Text)> texts, string? another)
     {
-        CSharpCompilation changed = _compilation.ReplaceSyntaxTree(tree, Parse(text, tree.FilePath));
+        CSharpCompilation changed = _compilation;
+        foreach ((SyntaxTree tree, string text) in texts) changed = changed.ReplaceSyntaxTree(tree, Parse(text, tree.FilePath));
         if (another is not null) changed = changed.AddSyntaxTrees(Parse(another, "another.cs"));
         using var assembly = new MemoryStream();
         EmitResult result = changed.Emit(assembly);

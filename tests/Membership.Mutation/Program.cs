@@ -4,15 +4,16 @@ using System.Diagnostics;
 using System.Globalization;
 using Membership.Mutation;
 
-const string Usage = "usage: eng/mutate --file NAME.cs | --all  [--sample N] [--seed S] [--seconds S] [--again] [--least PERCENT] [--log FILE]   NAME.cs: a file of src/Membership.Engine/Protocol";
+const string Usage = "usage: eng/mutate --file NAME.cs[,NAME.cs...] | --all  [--sample N] [--seed S] [--seconds S] [--quick] [--again] [--least PERCENT] [--log FILE]   NAME.cs: a file of src/Membership.Engine/Protocol";
 string file = "", log = "", build = "", generated = "", worker = "";
 double seconds = 1e9, least = 0;
 int sample = 0, seed = 1;
-bool every = false, again = false;
+bool every = false, again = false, quick = false;
 for (int i = 0; i < args.Length; i++)
 {
     if (args[i] == "--all") every = true;
     else if (args[i] == "--again") again = true;
+    else if (args[i] == "--quick") quick = true;
     else
     {
         string option = args[i], value = ++i < args.Length ? args[i] : "";
@@ -41,21 +42,14 @@ if (every == (file.Length > 0) || log.Length == 0)
 }
 
 EngineCompilation compilation = EngineCompilation.Load(build, generated);
-using var judge = new Judge(worker, []);
-var run = new FileRun(compilation, judge, new Verdicts(log, again), new RunOptions(sample, seed, Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency)));
+var verdicts = new Verdicts(log, again);
+using var judge = new Judge(worker, verdicts.Kills);
+var run = new MutationRun(compilation, judge, verdicts, new RunOptions(sample, seed, quick, Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency)));
 Console.WriteLine($"changes in the order of seed {seed}{(sample > 0 ? $", at most {sample} of a file" : "")}");
 // A file may be named as "Lease.cs" for "MembershipCore.Lease.cs".
-string[] files = every ? [.. compilation.ProtocolFiles] : [compilation.ProtocolFiles.FirstOrDefault(name => name == file) ?? compilation.ProtocolFiles.FirstOrDefault(name => name == "MembershipCore." + file) ?? file];
-List<FileScore> scores = [];
-foreach (string each in files)
-{
-    scores.Add(run.Run(each));
-    Console.WriteLine(scores[^1]);
-}
-if (every)
-{
-    Console.WriteLine();
-    foreach (FileScore score in scores.Where(static score => score.Changes > 0)) Console.WriteLine(score);
-    Console.WriteLine(FileScore.Sum(scores));
-}
-return scores.TrueForAll(score => score.Percent >= least && score.Changes > score.NotJudged || score.Changes == 0) ? 0 : 1;
+string[] files = [.. compilation.ProtocolFiles];
+if (!every) files = [.. file.Split(',').Select(part => files.FirstOrDefault(name => name == part) ?? files.FirstOrDefault(name => name == "MembershipCore." + part) ?? part)];
+IReadOnlyList<FileScore> scores = run.Run(files);
+foreach (FileScore score in scores) Console.WriteLine(score);
+if (scores.Count > 1) Console.WriteLine(FileScore.Sum(scores));
+return scores.All(score => score.Percent >= least && score.Changes > score.NotJudged) ? 0 : 1;

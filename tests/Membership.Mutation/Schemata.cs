@@ -1,4 +1,4 @@
-// All changes of a file in one assembly: every member that is changed calls the copy of itself that is asked for at run time. A copy is a
+// All changes of a file in one text of it: every member that is changed calls the copy of itself that is asked for at run time. A copy is a
 // whole member of its own, so a change that declares a variable, or ends the flow, compiles exactly when it would by itself.
 using System.Globalization;
 using System.Text;
@@ -20,11 +20,11 @@ internal sealed class Schemata
             public static int Active;
             public static long Calls;
             public static long Limit = long.MaxValue;
-            public static bool[] Reached = new bool[MEMBERS];
+            public static int[] Reached = new int[MEMBERS];
 
             public static int At(int member)
             {
-                Reached[member] = true;
+                Reached[member]++;
                 System.Runtime.CompilerServices.RuntimeHelpers.EnsureSufficientExecutionStack();
                 Count();
                 return Active;
@@ -48,16 +48,19 @@ internal sealed class Schemata
     private readonly Dictionary<int, int> _memberOf = [];
     private int _count;
 
-    private Schemata(SyntaxTree tree, IReadOnlyDictionary<int, Mutant> mutants)
+    private Schemata(SyntaxTree tree, IReadOnlyDictionary<int, Mutant> mutants, int members)
     {
-        (_tree, _mutants) = (tree, mutants);
+        (_tree, _mutants, _count) = (tree, mutants, members);
         _source = tree.GetText().ToString();
     }
 
     public string Text => _text.ToString();
 
-    /// <summary>The file to be compiled with it.</summary>
-    public string SwitchText => Switch.Replace("MEMBERS", _count.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+    /// <summary>How many members can be switched, with those of the files before.</summary>
+    public int Members => _count;
+
+    /// <summary>The file to be compiled with all of them.</summary>
+    public static string SwitchText(int members) => Switch.Replace("MEMBERS", members.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
 
     /// <summary>Which member each change belongs to; what is not here can only be judged in an assembly of its own.</summary>
     public IReadOnlyDictionary<int, int> MemberOf => _memberOf;
@@ -65,9 +68,10 @@ internal sealed class Schemata
     /// <param name="tree">The file.</param>
     /// <param name="mutants">The changes by number, from 1 on.</param>
     /// <param name="leftAlone">Members (by their place) that do not compile as copies.</param>
-    public static Schemata Write(SyntaxTree tree, IReadOnlyDictionary<int, Mutant> mutants, IReadOnlySet<TextSpan> leftAlone)
+    /// <param name="members">How many members of other files can be switched: this one's numbers begin there.</param>
+    public static Schemata Write(SyntaxTree tree, IReadOnlyDictionary<int, Mutant> mutants, IReadOnlySet<TextSpan> leftAlone, int members)
     {
-        var schemata = new Schemata(tree, mutants);
+        var schemata = new Schemata(tree, mutants, members);
         schemata.WriteAll(leftAlone);
         return schemata;
     }

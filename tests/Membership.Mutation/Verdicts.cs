@@ -30,10 +30,14 @@ internal sealed class Verdicts
         foreach (string[] parts in File.ReadLines(path).Select(static line => line.Split('\t')))
         {
             if (parts.Length != 5 || !Enum.TryParse(parts[1], out Fate fate)) continue;
+            if (fate is Fate.Killed or Fate.TimedOut) Kills[parts[3]] = Kills.GetValueOrDefault(parts[3]) + 1;
             if (again && fate == Fate.Survived) _fates.Remove((parts[0], parts[4]));
             else _fates[(parts[0], parts[4])] = fate;
         }
     }
+
+    /// <summary>Which cases noticed how many changes.</summary>
+    public Dictionary<string, int> Kills { get; } = new(StringComparer.Ordinal);
 
     public Fate? Of(string file, string name) => _fates.TryGetValue((file, name), out Fate fate) ? fate : null;
 

@@ -64,6 +64,9 @@ internal sealed class SteppedCluster
         _cuts.Add((right, left));
     }
 
+    /// <summary>One way only.</summary>
+    public void CutOneWay(int from, int to) => _cuts.Add((from, to));
+
     /// <summary>Every cut pair can talk again.</summary>
     public void Heal() => _cuts.Clear();
 
@@ -92,8 +95,9 @@ internal sealed class SteppedCluster
         After(Delay, () =>
         {
             Stepped receiver = Nodes[copy.To.Value];
-            if (receiver.Alive && sender.Alive && !_cuts.Contains((copy.From.Value, copy.To.Value)))
-                receiver.Do((core, now) => core.Receive(in copy, Math.Max(0, path), body, now));
+            if (!receiver.Alive || !sender.Alive || _cuts.Contains((copy.From.Value, copy.To.Value))) return;
+            receiver.Got?.Invoke(copy);
+            receiver.Do((core, now) => core.Receive(in copy, Math.Max(0, path), body, now));
         });
     }
 
@@ -156,6 +160,8 @@ internal sealed class Stepped : IProtocolEffects
         _number = number;
         Core = new MembershipCore(cluster.OptionsOf(number), cluster.Disk(number), this, cluster.Now);
     }
+
+    public int Number => _number;
 
     public MembershipCore Core { get; }
 
@@ -231,10 +237,17 @@ internal sealed class Stepped : IProtocolEffects
     /// <summary>Hears every message that this node sends.</summary>
     public Action<MessageHeader, MessageBody?>? Said { get; set; }
 
+    /// <summary>Hears the header of everything that this node sends.</summary>
+    public Action<MessageHeader>? Put { get; set; }
+
+    /// <summary>Hears the header of everything that arrives, before the core does.</summary>
+    public Action<MessageHeader>? Got { get; set; }
+
     public void Send(in MessageHeader header, int path, MessageBody? body)
     {
         Sent?.Invoke(body);
         Said?.Invoke(header, body);
+        Put?.Invoke(header);
         _cluster.Deliver(in header, path, body);
     }
 
