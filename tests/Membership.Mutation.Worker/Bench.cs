@@ -11,7 +11,7 @@ internal sealed class Bench
     private const int NeverEnds = 99;
 
     /// <summary>Of the processor: how much a change gets when only a quick look is wanted, and which cases are too long for that.</summary>
-    private const long QuickMilliseconds = 1500, LongCase = 250;
+    private const long QuickMilliseconds = 800, LongCase = 250;
 
     private readonly IReadOnlyList<Case> _cases;
     private readonly Dictionary<string, int> _kills = new(StringComparer.Ordinal);

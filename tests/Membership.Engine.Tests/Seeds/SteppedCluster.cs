@@ -40,6 +40,9 @@ internal sealed class SteppedCluster
     /// <summary>How long the witness is owned from each answer on.</summary>
     public TimeSpan Ownership { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>Whether the next message is lost.</summary>
+    public Func<bool>? Lose { get; set; }
+
     public Stepped this[int number] => Nodes[number];
 
     /// <summary>A formed cluster of all nodes.</summary>
@@ -92,6 +95,7 @@ internal sealed class SteppedCluster
     {
         MessageHeader copy = header;
         Stepped sender = Nodes[header.From.Value];
+        if (Lose?.Invoke() == true) return;
         After(Delay, () =>
         {
             Stepped receiver = Nodes[copy.To.Value];
