@@ -8,7 +8,8 @@ namespace Membership.Mutation.Tests;
 public sealed class MutatorTests
 {
     [Theory]
-    [InlineData("return a < b;", "<= for <")]
+    [InlineData("return a < b;", "<= for <", ">= for <")]
+    [InlineData("a += Math.Max(b, c);", "-= for +=", "Min for Max", "; for a += Math.Max(b, c);")]
     [InlineData("return a && b;", "|| for &&")]
     [InlineData("if (Has(x)) Go();", "!(Has(x)) for Has(x)", "; for Go();")]
     [InlineData("if (!Has(x)) return;", " for !", "; for return;")]
@@ -22,16 +23,18 @@ public sealed class MutatorTests
     [InlineData("Log($\"{a + b} of {c}\");")]
     [InlineData("throw new InvalidOperationException($\"{a + 1}\");")]
     [InlineData("return Defect(PlantedDefects.None);")]
+    [InlineData("if (Defect(PlantedDefects.None)) x = a + b;")]
+    [InlineData("return Defect(PlantedDefects.None) ? a + b : c;")]
     [InlineData("var text = $\"{a + 1}\";")]
     public void What_only_speaks_to_people_or_switches_planted_defects_is_left_alone(string code) => Assert.Empty(Changes(code));
 
     [Fact]
     public void A_place_is_changed_and_nothing_else()
     {
-        SyntaxTree tree = CSharpSyntaxTree.ParseText("class C { bool M(int a, int b) => a < b; }", cancellationToken: TestContext.Current.CancellationToken);
+        SyntaxTree tree = CSharpSyntaxTree.ParseText("class C { bool M(int a, int b) => a && b; }", cancellationToken: TestContext.Current.CancellationToken);
         Mutant only = Assert.Single(Mutator.MutantsOf(tree));
-        Assert.Equal("class C { bool M(int a, int b) => a <= b; }", tree.GetText(TestContext.Current.CancellationToken).Replace(only.Place, only.Changed).ToString());
-        Assert.Equal("line 1: < -> <=", only.Describe(tree));
+        Assert.Equal("class C { bool M(int a, int b) => a || b; }", tree.GetText(TestContext.Current.CancellationToken).Replace(only.Place, only.Changed).ToString());
+        Assert.Equal("line 1: && -> ||", only.Describe(tree));
     }
 
     private static IEnumerable<string> Changes(string code)

@@ -76,11 +76,23 @@ internal sealed class Mutator : CSharpSyntaxWalker
     {
         // A comparison or a chain of conditions is turned in its parts.
         if (node.Condition is not BinaryExpressionSyntax and not PrefixUnaryExpressionSyntax) Add(node.Condition.Span, node.Condition.ToString(), $"!({node.Condition})", node.Condition);
-        base.VisitIfStatement(node);
+        if (!NeedsDefect(node.Condition))
+        {
+            base.VisitIfStatement(node);
+            return;
+        }
+        // What runs only with a rule taken out is no part of the protocol.
+        Visit(node.Condition);
+        Visit(node.Else);
     }
 
     public override void VisitConditionalExpression(ConditionalExpressionSyntax node)
     {
+        if (IsDefectSwitch(node.Condition))
+        {
+            Visit(node.WhenFalse);
+            return;
+        }
         if (node.Condition is not BinaryExpressionSyntax and not PrefixUnaryExpressionSyntax) Add(node.Condition.Span, node.Condition.ToString(), $"!({node.Condition})", node.Condition);
         base.VisitConditionalExpression(node);
     }
@@ -131,6 +143,10 @@ internal sealed class Mutator : CSharpSyntaxWalker
     private static bool IsForPeople(ExpressionSyntax expression) => expression is InvocationExpressionSyntax { Expression: IdentifierNameSyntax name } && ForPeople.Contains(name.Identifier.Text);
 
     private static bool IsDefectSwitch(ExpressionSyntax expression) => expression is InvocationExpressionSyntax { Expression: IdentifierNameSyntax { Identifier.Text: "Defect" } };
+
+    /// <summary>True only if a planted defect is switched on.</summary>
+    private static bool NeedsDefect(ExpressionSyntax condition)
+        => IsDefectSwitch(condition) || condition is BinaryExpressionSyntax { RawKind: (int)SyntaxKind.LogicalAndExpression } both && (NeedsDefect(both.Left) || NeedsDefect(both.Right));
 
     private void Add(Microsoft.CodeAnalysis.Text.TextSpan place, string original, string changed, SyntaxNode node)
     {

@@ -39,7 +39,8 @@ public sealed class LeaseTests
         {
             var carried = view.Members.Where(member => _acknowledged.TryGetValue(member.Node.Value, out var known) && known.View == view.Id)
                 .Select(member => (member.Node, Until: _acknowledged[member.Node.Value].At + L * 0.99, _acknowledged[member.Node.Value].Witness)).ToList();
-            MonotonicTime witness = carried.Select(static one => MonotonicTime.Min(one.Until, one.Witness)).DefaultIfEmpty(MonotonicTime.MinValue).Max();
+            MonotonicTime own = _node.Core.QuorumOwner(_cluster.Now) == new NodeId(_number) ? _node.OwnedUntil : MonotonicTime.MinValue;
+            MonotonicTime witness = carried.Select(static one => MonotonicTime.Min(one.Until, one.Witness)).Append(own).Max();
             MonotonicTime best = Holds(view, NodeSet.Of(_number), witnessVote: false) ? _cluster.Now + L * 0.99 : MonotonicTime.MinValue;
             foreach (MonotonicTime until in carried.Select(static one => one.Until).Append(witness))
             {
@@ -54,15 +55,24 @@ public sealed class LeaseTests
     }
 
     [Theory]
-    [InlineData(2, "1,1")]
-    [InlineData(3, "1,1,1")]
-    [InlineData(5, "3,1,1,1,1")]
-    [InlineData(4, "0,1,1,1")]
-    [InlineData(20, "")]
-    public void The_lease_runs_for_L_from_the_send_times_of_what_a_quorum_acknowledged_and_is_kept_long(int nodes, string votes)
+    [InlineData(2, "1,1", QuorumPolicy.NodeMajority, TieBreaker.None)]
+    [InlineData(3, "1,1,1", QuorumPolicy.NodeMajority, TieBreaker.None)]
+    [InlineData(5, "3,1,1,1,1", QuorumPolicy.NodeMajority, TieBreaker.None)]
+    [InlineData(4, "0,1,1,1", QuorumPolicy.NodeMajority, TieBreaker.None)]
+    [InlineData(20, "", QuorumPolicy.NodeMajority, TieBreaker.None)]
+    [InlineData(40, "", QuorumPolicy.NodeMajority, TieBreaker.None)]
+    [InlineData(2, "1,1", QuorumPolicy.NodeMajority, TieBreaker.LowestNode)]
+    [InlineData(4, "1,1,1,1", QuorumPolicy.NodeMajority, TieBreaker.LowestNode)]
+    [InlineData(6, "1,1,1,1,1,1", QuorumPolicy.NodeMajority, TieBreaker.LowestNode)]
+    [InlineData(2, "1,1", QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None)]
+    [InlineData(4, "1,1,1,1", QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None)]
+    public void The_lease_runs_for_L_from_the_send_times_of_what_a_quorum_acknowledged_and_is_kept_long(int nodes, string votes, QuorumPolicy policy, TieBreaker tieBreaker)
     {
+        bool witness = policy != QuorumPolicy.NodeMajority;
         int[] weights = votes.Length == 0 ? [.. Enumerable.Repeat(1, nodes)] : [.. votes.Split(',').Select(int.Parse)];
-        var cluster = new SteppedCluster(nodes, options => options with { Nodes = [.. options.Nodes.Select(node => node with { Votes = weights[node.Node.Value - 1] })] });
+        var cluster = new SteppedCluster(nodes, options => options with { HasWitness = witness, Rule = new QuorumRule(policy, tieBreaker, false), Nodes = [.. options.Nodes.Select(node => node with { Votes = weights[node.Node.Value - 1] })] });
+        // The owner's report comes once: its ownership runs out while the lease is looked at.
+        cluster.Ownership = L * 4;
         Account[] accounts = [.. Enumerable.Range(1, nodes).Select(number => new Account(cluster, number))];
         foreach (Stepped node in cluster.Nodes.Values) node.Start();
         ClusterView view = cluster.UntilInstalled([.. cluster.Nodes.Keys]);
@@ -85,6 +95,8 @@ public sealed class LeaseTests
                     Assert.True(lease.ValidUntil <= bound, $"node {node.Number} at {cluster.Now.Ticks}: its lease runs {(lease.ValidUntil - bound).TotalMilliseconds} ms longer than any quorum acknowledged");
                     // It is worked out again when less than nine tenths are left, in a large cluster when a quarter is left or after some acknowledgements.
                     TimeSpan fresh = nodes >= 16 ? L / 4 : L * 9 / 10;
+                    // Who needs nobody renews with what it hears all the same: without that, its silent peer is judged by a regroup first.
+                    if (bound - cluster.Now == L * 0.99) continue;
                     Assert.True(lease.ValidUntil == bound || lease.ValidUntil - cluster.Now >= fresh - TimeSpan.FromTicks(1) || !lease.Held && bound <= cluster.Now, $"node {node.Number}: its lease has {(lease.ValidUntil - cluster.Now).TotalMilliseconds} ms left, and might have {(bound - cluster.Now).TotalMilliseconds}");
                     checks++;
                 }

@@ -192,6 +192,9 @@ internal sealed class Stepped : IProtocolEffects
 
     public int Arbitrations { get; private set; }
 
+    /// <summary>Until when it was last told that it owns the witness.</summary>
+    public MonotonicTime OwnedUntil { get; private set; } = MonotonicTime.MinValue;
+
     public TimeSpan LastArbitrationTimeout { get; private set; }
 
     public bool JournalEnabled => true;
@@ -278,7 +281,8 @@ internal sealed class Stepped : IProtocolEffects
             bool free = _cluster.WitnessOwner == 0 || _cluster.WitnessOwner == _number || !_cluster[_cluster.WitnessOwner].Alive;
             ArbitrationOutcome outcome = WitnessSays ?? (free ? ArbitrationOutcome.Won : ArbitrationOutcome.Lost);
             if (outcome == ArbitrationOutcome.Won) _cluster.WitnessOwner = _number;
-            core.ArbitrationCompleted(id, outcome, outcome == ArbitrationOutcome.Won ? now + _cluster.Ownership : MonotonicTime.MinValue, [], now);
+            if (outcome == ArbitrationOutcome.Won) OwnedUntil = now + _cluster.Ownership;
+            core.ArbitrationCompleted(id, outcome, outcome == ArbitrationOutcome.Won ? OwnedUntil : MonotonicTime.MinValue, [], now);
         });
         if (HoldArbitrations) _heldArbitrations.Add(Answer);
         else _cluster.After(TimeSpan.FromMilliseconds(1), Answer);
