@@ -258,7 +258,17 @@ internal sealed class Stepped : IProtocolEffects
         _cluster.Deliver(in header, path, body);
     }
 
-    public void Persist(long id, StoredState state) => _cluster.After(TimeSpan.FromMilliseconds(1), () =>
+    /// <summary>What the disk does with a write: done after a millisecond, if nothing is said here.</summary>
+    public Action<long, StoredState>? Disk { get; set; }
+
+    public void Persist(long id, StoredState state)
+    {
+        if (Disk is { } disk) disk(id, state);
+        else Write(id, state);
+    }
+
+    /// <summary>A write that is done in a millisecond.</summary>
+    public void Write(long id, StoredState state) => _cluster.After(TimeSpan.FromMilliseconds(1), () =>
     {
         if (!Alive) return;
         _cluster.Write(_number, state);
