@@ -88,7 +88,7 @@ public sealed class IncidentCostTests(ITestOutputHelper output)
         long messages = 0, offered = 0;
         // One of so many is lost, and the one after the next of those, so that no pair of nodes is always the one.
         cluster.Lose = () => loseEvery > 0 && offered++ * 7919 % (loseEvery * 13) < 13;
-        foreach (Stepped node in cluster.Nodes.Values) node.Put = _ => messages++;
+        foreach (Stepped node in cluster.Nodes.Values) node.Said = (_, _) => messages++;
 
         foreach ((int each, Stepped node) in cluster.Nodes)
             if (words[0] != "join" || each != subject) node.Start();
@@ -152,7 +152,7 @@ public sealed class IncidentCostTests(ITestOutputHelper output)
             case "restart":
                 cluster.Kill(subject);
                 cluster.Restart(subject).Start();
-                cluster[subject].Put = _ => messages++;
+                cluster[subject].Said = (_, _) => messages++;
                 break;
             case "join":
                 cluster[subject].Start();

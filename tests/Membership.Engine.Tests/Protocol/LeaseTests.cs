@@ -23,7 +23,7 @@ public sealed class LeaseTests
         public Account(SteppedCluster cluster, int number)
         {
             (_cluster, _number, _node) = (cluster, number, cluster[number]);
-            _node.Put = header => _sent[(header.To.Value, header.Sequence)] = (_cluster.Now, header.InForce);
+            _node.Said = (header, _) => _sent[(header.To.Value, header.Sequence)] = (_cluster.Now, header.InForce);
             _node.Got = header =>
             {
                 if (header.Acknowledged == 0 || header.InForce != _node.Core.InForce?.Id || !_sent.TryGetValue((header.From.Value, header.Acknowledged), out var sent) || sent.View != header.InForce) return;

@@ -102,9 +102,9 @@ public sealed class LimitAndLeaveTests
         Assert.True(down.Unreachable.IsEmpty);
         Assert.Null(down.KeptOut);
         Assert.Equal(MonotonicTime.MaxValue, cluster[3].Core.NextWakeup);
-        cluster[3].Put = static _ => Assert.Fail("who left sends nothing");
+        cluster[3].Said = static (_, _) => Assert.Fail("who left sends nothing");
         cluster.Run(2);
-        cluster[3].Put = null;
+        cluster[3].Said = null;
 
         int from = cluster[3].Callbacks.Count;
         MonotonicTime started = cluster.Now;

@@ -88,7 +88,7 @@ public sealed class RequestTableTests
         Assert.Equal(HaltCode.StopRequested, node.Halted);
         MembershipCore core = node.Core;
         int completed = node.Completed.Count, log = node.Log.Count, stages = node.Stages.Count, callbacks = node.Callbacks.Count, told = node.Told.Count, arbitrations = node.Arbitrations;
-        node.Put = static _ => Assert.Fail("a halted core sent something");
+        node.Said = static (_, _) => Assert.Fail("a halted core sent something");
         MonotonicTime now = cluster.Now + TimeSpan.FromSeconds(1);
         Assert.Equal(MonotonicTime.MaxValue, core.NextWakeup);
         long number = 1000;

@@ -244,9 +244,6 @@ internal sealed class Stepped : IProtocolEffects
     /// <summary>Hears every message that this node sends.</summary>
     public Action<MessageHeader, MessageBody?>? Said { get; set; }
 
-    /// <summary>Hears the header of everything that this node sends.</summary>
-    public Action<MessageHeader>? Put { get; set; }
-
     /// <summary>Hears the header of everything that arrives, before the core does.</summary>
     public Action<MessageHeader>? Got { get; set; }
 
@@ -254,7 +251,6 @@ internal sealed class Stepped : IProtocolEffects
     {
         Sent?.Invoke(body);
         Said?.Invoke(header, body);
-        Put?.Invoke(header);
         _cluster.Deliver(in header, path, body);
     }
 
