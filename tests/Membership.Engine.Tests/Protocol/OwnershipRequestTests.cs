@@ -53,8 +53,9 @@ public sealed class OwnershipRequestTests
         Assert.Equal(0, plain[1].Arbitrations);
 
         SteppedCluster unused = SteppedCluster.Formed(2, static options => options with { HasWitness = true });
+        int forming = unused[1].Arbitrations;
         Assert.Equal(MembershipStatus.Ok, Declare(unused[1], 1));
-        Assert.Equal(0, unused[1].Arbitrations);
+        Assert.Equal(forming, unused[1].Arbitrations);
 
         var down = new SteppedCluster(2, static options => options with { HasWitness = true, Rule = Witnessed });
         Assert.Equal(MembershipStatus.Ok, Declare(down[1], 1));
