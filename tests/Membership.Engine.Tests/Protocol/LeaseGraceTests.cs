@@ -1,0 +1,35 @@
+// A promised view that asks for more votes than are in hand: from that very moment nothing is served, and when the former lease would have ended
+// the waiting does.
+using Membership.Engine.Protocol;
+using Membership.Engine.Tests.Seeds;
+using Xunit;
+
+namespace Membership.Engine.Tests.Protocol;
+
+public sealed class LeaseGraceTests
+{
+    [Fact]
+    public void A_promise_that_is_not_carried_holds_the_lease_at_once_and_ends_in_a_regroup_on_the_tick_after_the_lease_would_have_ended()
+    {
+        var cluster = new SteppedCluster(3);
+        cluster[1].Ask(static (core, id, now) => core.Start(id, forceForm: true, now));
+        cluster.UntilInstalled(1);
+        cluster.Run(1);
+        cluster[2].Start();
+        cluster.Until(() => !cluster[1].Core.TakeSnapshot(cluster.Now).Pending.IsEmpty);
+        cluster.Cut(1, 2);
+        MonotonicTime promised = cluster.Now, valid = cluster[1].Core.Lease.ValidUntil;
+        while (!cluster[1].Core.Lease.Held)
+        {
+            valid = cluster[1].Core.Lease.ValidUntil;
+            cluster.Step();
+        }
+        // Before the promise is told: the write takes a millisecond.
+        Assert.True(cluster.Now - promised <= TimeSpan.FromMilliseconds(1));
+        Assert.True(valid > cluster.Now);
+        Assert.Equal(RegroupStage.None, cluster[1].Core.Stage);
+        cluster.Until(() => cluster[1].Core.Stage != RegroupStage.None);
+        Assert.InRange((cluster.Now - valid).TotalMilliseconds, 0, ClusterTiming.Local.ClockPeriod.TotalMilliseconds);
+        Assert.True(cluster[1].Core.Lease.Held);
+    }
+}
