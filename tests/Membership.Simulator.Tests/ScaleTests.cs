@@ -93,16 +93,18 @@ public sealed class ScaleTests : IDisposable
         Assert.Contains(bodies, static body => body is StatusMessage { Decision: not null });
         // One that takes more than a datagram.
         var large = new ClusterView(new Epoch(7), Enumerable.Range(1, NodeId.MaxValue).Select(static number => new ClusterMember(new NodeId(number), new Incarnation(1), 1, 5)), WorldOptions.Calm(2).Rule, ClusterTiming.Default);
-        bodies.Add(new JoinPrepareMessage(1, large, large, null));
+        bodies.Add(bodies.OfType<StatusMessage>().First() with { Pending = [large, large, large] });
 
         using var sealer = new DatagramSealer("meter", new NodeId(1), KeyRing.Generate());
         var message = new byte[MessageCodec.MaxMessageSize];
         var datagram = new byte[DatagramSealer.MaxDatagramSize];
+        int most = 0;
         var header = new MessageHeader { From = new NodeId(1), To = new NodeId(2), FromIncarnation = new Incarnation(1) };
         foreach (MessageBody? body in bodies.Append<MessageBody?>(null))
         {
             Assert.True(MessageCodec.TryEncode(in header, body, message, out int length));
             int fragments = DatagramSealer.FragmentCount(length), sealedBytes = 0;
+            most = Math.Max(most, fragments);
             ulong first = sealer.Reserve(header.To, fragments);
             for (int i = 0; i < fragments; i++) sealedBytes += sealer.SealFragment(header.To, header.FromIncarnation, first, i, fragments, message.AsSpan(0, length), datagram);
             var meter = new WireMeter();
@@ -110,6 +112,19 @@ public sealed class ScaleTests : IDisposable
             meter.Count(body);
             Assert.Equal((2, 2 * fragments, 2 * sealedBytes), (meter.Messages, meter.Datagrams, meter.Bytes));
         }
+        Assert.Equal(2, most);
+    }
+
+    /// <summary>Rows are relayed to whoever cannot hear their owner: without that stage 2 would end by its bound, and everybody would start over.</summary>
+    [Fact]
+    public void A_node_that_is_deaf_to_another_is_out_after_one_attempt_of_six_stages()
+    {
+        var cluster = new MeasuredCluster(WorldOptions.Calm(5));
+        cluster.Start(Changes.First(5));
+        cluster.Rest();
+        Bill bill = cluster.Measure(Changes.First(5).Without(new NodeId(4)), () => cluster.World.Network.Cut(2, 4));
+        Assert.Equal(1, bill.Views);
+        Assert.InRange(bill.Stages, 4 * 6, 5 * 6);
     }
 
     [Fact]
