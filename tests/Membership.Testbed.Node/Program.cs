@@ -17,7 +17,9 @@ if (args is ["--idle"])
     return 0;
 }
 
-HostApplicationBuilder builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { Args = args, ContentRootPath = AppContext.BaseDirectory });
+// Nothing that a member does not need: no files that are watched, no providers of logs that nobody reads.
+HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
+builder.Configuration.AddCommandLine(args);
 if (builder.Configuration["config"] is not { } file || !int.TryParse(builder.Configuration["node"], NumberStyles.None, CultureInfo.InvariantCulture, out int node))
 {
     Console.Error.WriteLine("usage: Membership.Testbed.Node --node NUMBER --config FILE.json [--record PREFIX]");
@@ -28,7 +30,7 @@ IConfigurationSection membership = builder.Configuration.GetSection(RegroupMembe
 membership["Self"] = node.ToString(CultureInfo.InvariantCulture);
 membership["StoreDirectory"] += "." + membership["Self"];
 
-builder.Logging.ClearProviders().AddSimpleConsole(static console =>
+builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddSimpleConsole(static console =>
 {
     console.SingleLine = true;
     console.TimestampFormat = "HH:mm:ss.fff ";

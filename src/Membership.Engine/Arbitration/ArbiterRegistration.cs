@@ -1,5 +1,6 @@
 // How an arbiter's own project registers itself with a host without knowing the host's side: the registration, and the
 // little that a builder must offer. A later registration replaces an earlier one.
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -41,7 +42,11 @@ public static class ArbiterRegistrationExtensions
     }
 
     /// <summary>Uses an arbiter made from options of its own, which have the cluster's name and are validated when the host starts.</summary>
-    internal static TBuilder UseArbiterWithOptions<TBuilder, TOptions, TValidator>(this TBuilder builder, Action<OptionsBuilder<TOptions>> configure, Func<TOptions, IQuorumArbiter> create)
+    internal static TBuilder UseArbiterWithOptions<
+        TBuilder,
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TOptions,
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TValidator>(
+        this TBuilder builder, Action<OptionsBuilder<TOptions>> configure, Func<TOptions, IQuorumArbiter> create)
         where TBuilder : IMembershipBuilder
         where TOptions : class
         where TValidator : class, IValidateOptions<TOptions>
