@@ -1,38 +1,46 @@
 // The peer: Corosync 3 with knet and votequorum, as Debian ships it. Each node has a network, mount and uts namespace of its
-// own with private directories, since its files, sockets and shared memory have fixed names.
+// own with private directories, since its files, sockets and shared memory have fixed names. With a witness: a qdevice beside
+// every node, and qnetd, which they ask, in the witness' namespace.
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using System.Text.RegularExpressions;
 using Membership.Testbed;
 
 namespace Membership.Bench.Cluster;
 
-internal sealed partial class CorosyncCluster : BenchCluster
+internal sealed class CorosyncCluster : BenchCluster
 {
     public const string Program = "/usr/sbin/corosync";
 
+    private const string WitnessProgram = "/usr/bin/corosync-qnetd", DeviceProgram = "/usr/sbin/corosync-qdevice";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+
     private readonly string _directory = Directory.CreateTempSubdirectory("regroup-bench-corosync-").FullName;
     private readonly Dictionary<int, NamespacedProcess> _processes = [];
-    private readonly Dictionary<int, (int[] Members, long At)> _said = [];
-    private readonly System.Collections.Concurrent.ConcurrentDictionary<int, int[]> _begun = [];
+    private readonly Dictionary<int, CorosyncLog> _logs = [];
+    private readonly bool _witness;
 
     /// <param name="nodes">How many.</param>
     /// <param name="token">The token timeout, with the coefficient for more nodes off; null = all defaults.</param>
-    public CorosyncCluster(int nodes, TimeSpan? token)
+    /// <param name="witness">Whether qnetd breaks ties (its algorithm ffsplit).</param>
+    public CorosyncCluster(int nodes, TimeSpan? token, bool witness = false)
         : base(nodes)
     {
         if (!File.Exists(Program)) throw new TestbedException($"{Program} is missing: apt-get install corosync (eng/bench does it).");
+        if (witness && (!File.Exists(WitnessProgram) || !File.Exists(DeviceProgram))) throw new TestbedException($"{WitnessProgram} or {DeviceProgram} is missing: apt-get install corosync-qnetd corosync-qdevice (eng/bench does it).");
+        _witness = witness;
         Network = new BridgedNetwork(nodes);
         var text = new StringBuilder("totem {\n  version: 2\n  cluster_name: bench\n  transport: knet\n  crypto_cipher: none\n  crypto_hash: none\n");
         if (token is { } period) text.Append(CultureInfo.InvariantCulture, $"  token: {period.TotalMilliseconds:0}\n  token_coefficient: 0\n");
         text.Append("}\nnodelist {\n");
         foreach (int node in All) text.Append(CultureInfo.InvariantCulture, $"  node {{\n    name: node{node}\n    nodeid: {node}\n    ring0_addr: {BridgedNetwork.AddressOf(node)}\n  }}\n");
-        text.Append(CultureInfo.InvariantCulture, $"}}\nquorum {{\n  provider: corosync_votequorum\n{(nodes == 2 ? "  two_node: 1\n  wait_for_all: 0\n" : "")}}}\nlogging {{\n  to_stderr: yes\n  to_logfile: no\n  to_syslog: no\n}}\n");
-        foreach (int node in All)
+        string quorum = witness ? $"  device {{\n    model: net\n    votes: 1\n    net {{\n      host: {BridgedNetwork.AddressOf(LinkState.Witness)}\n      algorithm: ffsplit\n      tls: off\n    }}\n  }}\n" : nodes == 2 ? "  two_node: 1\n  wait_for_all: 0\n" : "";
+        text.Append(CultureInfo.InvariantCulture, $"}}\nquorum {{\n  provider: corosync_votequorum\n{quorum}}}\nlogging {{\n  to_stderr: yes\n  to_logfile: no\n  to_syslog: no\n}}\n");
+        foreach (int node in (IEnumerable<int>)[LinkState.Witness, .. All])
         {
-            foreach (string part in (string[])["etc", "lib", "log"]) Directory.CreateDirectory(Path.Combine(_directory, $"node{node}", part));
-            File.WriteAllText(Path.Combine(_directory, $"node{node}", "etc", "corosync.conf"), text.ToString());
+            foreach (string part in (string[])["etc", "lib", "log"]) Directory.CreateDirectory(Path.Combine(DirectoryOf(node), part));
+            File.WriteAllText(Path.Combine(DirectoryOf(node), "etc", "corosync.conf"), text.ToString());
         }
     }
 
@@ -42,8 +50,37 @@ internal sealed partial class CorosyncCluster : BenchCluster
 
     public override async Task FormAsync(CancellationToken cancellationToken)
     {
+        // Its own user and database of certificates are not there, and not needed without TLS.
+        if (_witness) _processes[LinkState.Witness] = Start(LinkState.Witness, $"mkdir -p /run/corosync-qnetd && exec {WitnessProgram} -f -s off", null);
         foreach (int node in All) Start(node);
         await AgreedAsync(All, 0, cancellationToken);
+        if (_witness) await VotedAsync(cancellationToken);
+    }
+
+    /// <summary>Waits until every node counts all nodes' votes and the witness'.</summary>
+    public async Task VotedAsync(CancellationToken cancellationToken)
+    {
+        long deadline = TestbedCluster.Now + (long)Patience.TotalNanoseconds;
+        foreach (int node in All)
+        {
+            while (VotesOf(node) is var votes && votes != Nodes + 1)
+            {
+                if (TestbedCluster.Now > deadline) throw new TestbedException($"corosync node {node} counts {votes} votes, not {Nodes + 1}, after {Patience.TotalSeconds:0} s: see {DirectoryOf(node)}.");
+                await Task.Delay(200, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>What each node claimed so far.</summary>
+    public IReadOnlyDictionary<int, IReadOnlyList<QuorumClaim>> Claims()
+    {
+        lock (_logs) return All.ToDictionary(static node => node, node => (IReadOnlyList<QuorumClaim>)[.. _logs[node].Claims]);
+    }
+
+    /// <summary>The steps a node went through so far.</summary>
+    public IReadOnlyList<(CorosyncStep Step, long At)> StepsOf(int node)
+    {
+        lock (_logs) return [.. _logs[node].Steps];
     }
 
     public override int ProcessOf(int node) => _processes[node].Id;
@@ -67,32 +104,38 @@ internal sealed partial class CorosyncCluster : BenchCluster
 
     protected override (int[] Members, long At)? LastSaid(int node)
     {
-        lock (_said) return _said.TryGetValue(node, out (int[] Members, long At) said) ? said : null;
+        lock (_logs) return _logs.TryGetValue(node, out CorosyncLog? log) ? log.Said : null;
     }
+
+    private string DirectoryOf(int node) => Path.Combine(_directory, $"node{node}");
 
     private void Start(int node)
     {
-        lock (_said) _said.Remove(node);
-        _begun[node] = [];
-        string own = Path.Combine(_directory, $"node{node}");
-        string script = $"mount --bind {own}/etc /etc/corosync && mount --bind {own}/lib /var/lib/corosync && mount --bind {own}/log /var/log && mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev/shm && hostname node{node} && exec {Program} -f 2>&1";
-        var start = new ProcessStartInfo("unshare", ["--mount", "--uts", "--propagation", "private", "sh", "-c", script]) { WorkingDirectory = own };
-        _processes[node] = new NamespacedProcess(Network.NamespaceOf(node), start, Path.Combine(own, "output.log"), line => Read(node, line));
+        var log = new CorosyncLog();
+        lock (_logs) _logs[node] = log;
+        // The device asks the corosync beside it, which has to be up, and dies with it.
+        string device = _witness ? $"setpriv --pdeathsig KILL sh -c 'while true; do setpriv --pdeathsig KILL {DeviceProgram} -f; sleep 0.1; done' & " : "";
+        _processes[node] = Start(node, $"{device}exec {Program} -f", line =>
+        {
+            lock (_logs) log.Read(line, TestbedCluster.Now);
+        });
     }
 
-    private void Read(int node, string line)
+    private NamespacedProcess Start(int node, string command, Action<string>? line)
     {
-        if (MembersLine().Match(line) is not { Success: true } match) return;
-        long now = TestbedCluster.Now;
-        int[] named = [.. match.Groups[2].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(static number => int.Parse(number, CultureInfo.InvariantCulture))];
-        int[] members = [.. _begun.GetValueOrDefault(node, []), .. named];
-        _begun[node] = members;
-        if (members.Length < int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)) return;
-        _begun[node] = [];
-        lock (_said) _said[node] = ([.. members.Order()], now);
+        string own = DirectoryOf(node);
+        string script = $"exec 2>&1; mount --bind {own}/etc /etc/corosync && mount --bind {own}/lib /var/lib/corosync && mount --bind {own}/log /var/log && mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev/shm && hostname node{node} && {{ {command}; }}";
+        var start = new ProcessStartInfo("unshare", ["--mount", "--uts", "--propagation", "private", "sh", "-c", script]) { WorkingDirectory = own };
+        return new NamespacedProcess(Network.NamespaceOf(node), start, Path.Combine(own, "output.log"), line);
     }
 
-    // What votequorum tells of every membership that was formed; a long list takes several lines.
-    [GeneratedRegex(@"\[QUORUM\] Members\[(\d+)\]:((?: \d+)+)")]
-    private static partial Regex MembersLine();
+    private int VotesOf(int node)
+    {
+        var start = new ProcessStartInfo("nsenter", ["--target", $"{ProcessOf(node)}", "--mount", "--net", "corosync-quorumtool", "-s"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process tool = Process.Start(start)!;
+        // Its exit code says whether there is quorum; an early call finds nobody to ask.
+        string said = tool.StandardOutput.ReadToEnd();
+        tool.WaitForExit();
+        return said.Split('\n').FirstOrDefault(static line => line.StartsWith("Total votes:", StringComparison.Ordinal)) is { } total ? int.Parse(total.Split(':')[1], CultureInfo.InvariantCulture) : 0;
+    }
 }

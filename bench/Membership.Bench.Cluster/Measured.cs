@@ -9,6 +9,8 @@ internal sealed class Measured
 
     public double Median => At(0.5);
 
+    public double Maximum => _values.Max();
+
     public void Add(long from, long to) => _values.Add((to - from) / 1e6);
 
     /// <summary>minimum/median/maximum.</summary>

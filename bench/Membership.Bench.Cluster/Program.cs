@@ -1,4 +1,4 @@
-// eng/bench failover and eng/bench rest: real processes in network namespaces, ours and the peer's in one run. Nothing is left behind.
+// The commands of eng/bench that run real processes in network namespaces, ours and the peer's in one run. Nothing is left behind.
 using System.Runtime.InteropServices;
 using Membership.Bench.Cluster;
 using Membership.Testbed;
@@ -20,7 +20,14 @@ using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSi
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
 try
 {
-    int missed = options.Command == "failover" ? await new FailoverBench(options, Console.Out).RunAsync(stop.Token) : await new RestBench(options, Console.Out).RunAsync(stop.Token);
+    int missed = options.Command switch
+    {
+        "failover" => await new FailoverBench(options, Console.Out).RunAsync(stop.Token),
+        "overlap" => await new OverlapBench(options, Console.Out).RunAsync(stop.Token),
+        "timeline" => await new TimelineBench(options, Console.Out).RunAsync(stop.Token),
+        "publish" => await new PublishBench(options, Console.Out).RunAsync(stop.Token),
+        _ => await new RestBench(options, Console.Out).RunAsync(stop.Token),
+    };
     Console.WriteLine($"targets missed: {missed}");
     return options.Check && missed > 0 ? 1 : 0;
 }

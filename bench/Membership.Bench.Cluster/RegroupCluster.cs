@@ -7,7 +7,7 @@ internal sealed class RegroupCluster : BenchCluster
 {
     private readonly TestbedCluster _cluster;
 
-    public RegroupCluster(int nodes, TimeSpan clockPeriod, bool crashEvidence)
+    public RegroupCluster(int nodes, TimeSpan clockPeriod, bool crashEvidence, bool traced = false, string? program = null)
         : base(nodes)
         => _cluster = new TestbedCluster(new ClusterPlan
         {
@@ -15,6 +15,8 @@ internal sealed class RegroupCluster : BenchCluster
             ClockPeriod = clockPeriod,
             CrashEvidence = crashEvidence,
             Recorded = false,
+            Traced = traced,
+            Program = program,
             // Two cannot outvote one: something has to say which half goes on.
             Witness = nodes == 2 ? WitnessBackend.File : WitnessBackend.None,
         });
@@ -26,6 +28,9 @@ internal sealed class RegroupCluster : BenchCluster
     public TimeSpan LossPeriod => _cluster.Plan.LossPeriod;
 
     public override Task FormAsync(CancellationToken cancellationToken) => _cluster.FormAsync(cancellationToken);
+
+    /// <summary>The newest life of a node.</summary>
+    public NodeLife Life(int node) => _cluster[node];
 
     public override int ProcessOf(int node) => _cluster[node].Id;
 

@@ -28,10 +28,10 @@ internal sealed class RestBench(Options options, TextWriter output)
             await Task.Delay(TimeSpan.FromSeconds(options.Seconds), cancellationToken);
             Usage[] rates = [.. both.Select((cluster, index) => Look(cluster).Since(before[index], nodes))];
             foreach ((BenchCluster cluster, Usage rate) in both.Zip(rates))
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"rest nodes={nodes} timing={(options.EqualDetection ? "1000ms" : "default")} {cluster.Name}: per node cpu_ms_per_s={rate.Cpu:0.00} packets_per_s={rate.Packets:0.0} bytes_per_s={rate.Bytes:0} rss_mb={rate.Memory:0.0}"));
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"rest nodes={nodes} timing={options.Timing} {cluster.Name}: per node cpu_ms_per_s={rate.Cpu:0.00} packets_per_s={rate.Packets:0.0} bytes_per_s={rate.Bytes:0} rss_mb={rate.Memory:0.0}"));
             if (peer is not null)
             {
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  cpu ratio={rates[0].Cpu / rates[1].Cpu:0.00}{Target.Judge(rates[0].Cpu <= rates[1].Cpu, "<=1", ref missed)}  packets ratio={rates[0].Packets / rates[1].Packets:0.00}{(options.EqualDetection ? Target.Judge(rates[0].Packets <= rates[1].Packets, "<=1", ref missed) : "")}  rss ratio={rates[0].Memory / rates[1].Memory:0.00}"));
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  cpu{Target.Judge(rates[0].Cpu <= rates[1].Cpu, "<=1", ref missed)} ratio={rates[0].Cpu / rates[1].Cpu:0.00}\n  packets{(options.EqualDetection ? Target.Judge(rates[0].Packets <= rates[1].Packets, "<=1", ref missed) : "")} ratio={rates[0].Packets / rates[1].Packets:0.00}\n  rss ratio={rates[0].Memory / rates[1].Memory:0.00}"));
             }
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  rss {rates[0].Memory:0.0} MB{Target.Judge(rates[0].Memory < 60, "<60 MB", ref missed)}; a .NET process that does nothing takes {runtime:0.0} MB of it"));
 
@@ -45,7 +45,7 @@ internal sealed class RestBench(Options options, TextWriter output)
                 await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
                 changes.Add(Look(cluster).Packets - start.Packets);
             }
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"change nodes={nodes} packets={string.Join(" / ", both.Zip(changes, static (cluster, packets) => string.Create(CultureInfo.InvariantCulture, $"{cluster.Name} {packets:0}")))}{(peer is null ? "" : string.Create(CultureInfo.InvariantCulture, $" ratio={changes[0] / changes[1]:0.000}"))}{(nodes == 16 ? Target.Judge(changes[0] < 3000, "<3000", ref missed) : "")}"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"change nodes={nodes} packets={string.Join(" / ", both.Zip(changes, static (cluster, packets) => string.Create(CultureInfo.InvariantCulture, $"{cluster.Name} {packets:0}")))}{(nodes == 16 ? Target.Judge(changes[0] < 3000, "<3000", ref missed) : "")}{(peer is null ? "" : string.Create(CultureInfo.InvariantCulture, $" ratio={changes[0] / changes[1]:0.000}"))}"));
         }
         return missed;
     }

@@ -17,6 +17,8 @@ public sealed class LayeringTests
         => Assert.All(CompiledReferences.Assemblies(typeof(IClusterMembership).Assembly.Location), static name => Assert.True(
             IsBaseLibrary(name) || IsEngineAbstraction(name) || name is "Membership.Engine" or "Microsoft.Extensions.Hosting.Abstractions"
                 or "Microsoft.Extensions.Configuration.Abstractions" or "Microsoft.Extensions.Configuration.Binder" or "Microsoft.Extensions.Options.ConfigurationExtensions"
+                // What the generated code that binds settings refers to.
+                or "Microsoft.Extensions.Configuration" or "Microsoft.Extensions.Primitives"
                 or "Microsoft.Extensions.Diagnostics.HealthChecks" or "Microsoft.Extensions.Diagnostics.HealthChecks.Abstractions",
             name));
 

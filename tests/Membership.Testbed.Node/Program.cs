@@ -41,6 +41,7 @@ builder.Logging.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleL
 bool recorded = builder.Configuration[Recordings.PrefixKey] is not null;
 if (recorded) builder.Services.AddHostedService<ServingRecorder>().AddHostedService<HealthLines>();
 builder.Services.AddHostedService<EventLines>();
+if (bool.TryParse(builder.Configuration["Trace"], out bool traced) && traced) builder.Services.AddHostedService<RegroupLines>();
 if (ClockLines.Movable) builder.Services.AddHostedService<ClockLines>();
 RegroupMembershipBuilder cluster = builder.Services.AddRegroupMembership(membership);
 if (recorded) cluster.AddMasterService<RecordedMasterWork>().AddHealthChecks();

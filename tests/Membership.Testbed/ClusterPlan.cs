@@ -52,6 +52,12 @@ public sealed record ClusterPlan
     /// <summary>Whether a refused connection is taken for proof of a crash; default false.</summary>
     public bool CrashEvidence { get; init; }
 
+    /// <summary>Whether nodes tell when they entered which stage of a regroup; default false.</summary>
+    public bool Traced { get; init; }
+
+    /// <summary>The node's program; null = as it was built beside the harness.</summary>
+    public string? Program { get; init; }
+
     /// <summary>The configuration of every node.</summary>
     /// <param name="directory">Where nodes keep their stores.</param>
     internal JsonObject ToConfiguration(string directory)
@@ -78,6 +84,7 @@ public sealed record ClusterPlan
         return new JsonObject
         {
             ["RegroupMembership"] = membership,
+            ["Trace"] = Traced,
             ["Logging"] = new JsonObject { ["LogLevel"] = new JsonObject { ["Default"] = "Warning", ["Membership"] = "Information" } },
         };
     }

@@ -12,13 +12,13 @@ public sealed class NodeLife : IAsyncDisposable
     private readonly List<NodeEvent> _events = [];
     private readonly string _recordings;
 
-    internal NodeLife(int node, int life, BridgedNetwork network, string directory, bool recorded, TimeSpan flushDelay, WallClocks? clocks, Action changed)
+    internal NodeLife(int node, int life, BridgedNetwork network, string directory, ClusterPlan plan, TimeSpan flushDelay, WallClocks? clocks, Action changed)
     {
         Node = node;
         Life = life;
         _recordings = Path.Combine(directory, $"node{node}.life{life}");
-        string program = ProgramFile();
-        string[] command = [program, "--node", $"{node}", "--config", Path.Combine(directory, "cluster.json"), .. recorded ? (string[])["--record", _recordings] : []];
+        string program = plan.Program ?? ProgramFile();
+        string[] command = [program, "--node", $"{node}", "--config", Path.Combine(directory, "cluster.json"), .. plan.Recorded ? (string[])["--record", _recordings] : []];
         if (flushDelay > TimeSpan.Zero) command = [.. SlowDisk(flushDelay), .. command];
         ProcessStartInfo start = new(command[0], command[1..]) { WorkingDirectory = directory };
         start.Environment["DOTNET_gcServer"] = "0";

@@ -67,7 +67,7 @@ public sealed class TestbedCluster : IAsyncDisposable
     {
         int life = _lives.Count(old => old.Node == node);
         if (life > 0 && !this[node].HasExited) throw new TestbedException($"Node {node} is still running, process {this[node].Id}: end it first.");
-        var started = new NodeLife(node, life + 1, Network, Directory, Plan.Recorded, flushDelay, _clocks, () => _changed.Release());
+        var started = new NodeLife(node, life + 1, Network, Directory, Plan, flushDelay, _clocks, () => _changed.Release());
         _lives.Add(started);
         return started;
     }
