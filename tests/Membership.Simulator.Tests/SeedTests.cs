@@ -29,6 +29,15 @@ public sealed class SeedTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void An_operator_who_forms_by_force_as_the_manual_says_breaks_nothing()
+    {
+        var text = new StringWriter();
+        int exit = SeedsCommand.Run(1, 100, new RunFilter { Focus = FaultFocus.Forced }, jobs: 2, text);
+        output.WriteLine(text.ToString());
+        Assert.True(exit == 0, text.ToString());
+    }
+
+    [Fact]
     public void A_new_random_seed_shows_no_violation()
     {
         // ./test picks and prints it, so that a run can be repeated.

@@ -237,6 +237,7 @@ internal sealed partial class MembershipCore
         _statusDirty |= decision.Decider == _self || !MatrixIsComplete();
         Log($"accepts decision {decision.View} by {decision.Decider}{(decision.Voters.IsEmpty ? "" : $", voters {decision.Voters}")}");
         NoteDecision(decision);
+        if (_activation.IsForming) _formedView = decision.View.Id;
         AddPending(decision.View);
         UpdateLeasesExpired(decision);
     }

@@ -172,7 +172,8 @@ internal sealed partial class MembershipCore
             DropReason reason = CompareViews(in header, peer);
             if (reason != DropReason.None) return reason;
         }
-        else if (header.InForce != ViewId.None && Phase == NodePhase.Joining) ProveInForce(header.InForce);
+        // A view that others have left behind is none to enter: the one that lets this node in was made from a newer one.
+        else if (Phase == NodePhase.Joining && header.InForce.Epoch > _own!.Current.Epoch) ProveInForce(header.InForce);
         else if (header.InForce != InForceId && header.InForce != ViewId.None && IsMember)
         {
             Log($"node {peer.Node} holds another view of epoch {header.InForce.Epoch}: two clusters were formed");

@@ -246,7 +246,7 @@ internal sealed partial class MembershipCore
             MessageHeader floor = ReplyHeader(in header);
             (floor.To, floor.ToIncarnation) = (joiner.Node, Incarnation.None);
             _effects.Send(in floor, -1, new PetitionReplyMessage(MembershipStatus.Ok, NodeId.Invalid, joiner.Incarnation, "number was used by a later life"));
-            return DropReason.OldIncarnation;
+            return DropReason.StaleActivation;
         }
         if (start.JoinerIncarnation > joiner.Incarnation) joiner.BeginLife(start.JoinerIncarnation);
         if (_observed?.Id != start.JoinId)

@@ -13,6 +13,9 @@ internal sealed partial class MembershipCore
     /// <summary>What a joiner's first view is compared with: the view it was let into.</summary>
     private ClusterView? _joinBase;
 
+    /// <summary>What this life took part in forming last.</summary>
+    private ViewId _formedView;
+
     private MonotonicTime _frameAt = MonotonicTime.MinValue;
     private MonotonicTime _nextFrameAt = MonotonicTime.MaxValue;
     private MonotonicTime _secondMasterUntil = MonotonicTime.MinValue;
@@ -35,6 +38,8 @@ internal sealed partial class MembershipCore
     {
         while (_untold.Count > 0 && _untold[^1].View.Epoch > view.BaseEpoch) _untold.RemoveAt(_untold.Count - 1);
         if (view.IsHandover || Phase is NodePhase.Leaving or NodePhase.Down || !view.Contains(_self, _state.Incarnation)) return;
+        // Formers begin with it, also those whose life is in the view that it was formed over, and who learnt only then that it was in force.
+        if (view.Id == _formedView && _toldView is null) _untold.Clear();
         ClusterView? before = _untold.Count > 0 ? _untold[^1].View : _toldView ?? (Phase == NodePhase.Joining ? _joinBase : null);
         var changes = new List<ClusterChangeNotification>();
         ChangeNotifications.Append(changes, MemberRoles.Of(before), MemberRoles.Of(view));
@@ -55,6 +60,7 @@ internal sealed partial class MembershipCore
     {
         _untold.Clear();
         _toldView = _joinBase = null;
+        _formedView = ViewId.None;
         _nextFrameAt = MonotonicTime.MaxValue;
         _secondMasterUntil = _secondMasterSeenAt = MonotonicTime.MinValue;
         IsStale = _invalid = _secondMasterUntold = false;

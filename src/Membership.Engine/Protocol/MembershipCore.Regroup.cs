@@ -116,6 +116,7 @@ internal sealed partial class MembershipCore
         _statusDirty |= stage is RegroupStage.Activate or RegroupStage.Close or RegroupStage.CleanUp1 || (stage > RegroupStage.CleanUp1 && _inForce!.Coordinator == _self);
         _waitingFor = NodeId.Invalid;
         _patienceUntil = MonotonicTime.MinValue;
+        _allDoneHeard = true;
         _effects.StageEntered(_activation, stage, _cause);
     }
 
@@ -470,6 +471,7 @@ internal sealed partial class MembershipCore
         // Done here: whoever still waits in stage 4 or 5 is told so.
         if (!InRegroup && status.Stage < RegroupStage.Stabilised)
             Send(peer, BuildStatus() with { Activation = status.Activation, Stage = RegroupStage.Stabilised }, WantsAcknowledgement(peer) ? HeaderFlags.AckRequested : HeaderFlags.None);
+        _allDoneHeard |= status.Has(StatusFlags.AllDone);
         return DropReason.None;
     }
 
@@ -678,16 +680,20 @@ internal sealed partial class MembershipCore
     private bool AllReport(RegroupStage stage)
     {
         if (Find(_inForce!.Coordinator) is { } coordinator && IsPast(coordinator, stage)) return true;
+        if (_allDoneHeard && _inForce!.Nodes.Any(other => Find(other) is { } past && IsPast(past, stage))) return true;
+        _allDoneHeard = false;
         if (Find(_waitingFor) is { } hint && _inForce!.Contains(_waitingFor) && !Reports(hint, stage)) return false;
         foreach (NodeId node in _inForce!.Nodes)
         {
             if (Find(node) is not { } peer || Reports(peer, stage)) continue;
-            if (_inForce.Nodes.Any(other => Find(other) is { } past && IsPast(past, stage))) return true;
             _waitingFor = node;
             return false;
         }
         return true;
     }
+
+    /// <summary>Somebody may be past the stage: what was said before this node came to it counts, too.</summary>
+    private bool _allDoneHeard;
 
     private bool IsPast(Peer peer, RegroupStage stage)
         => peer.Status is { } status && peer.StatusInForce == InForceId && status.Stage > stage && status.Has(StatusFlags.AllDone);

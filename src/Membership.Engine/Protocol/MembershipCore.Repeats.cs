@@ -45,6 +45,7 @@ internal sealed partial class MembershipCore
                 if (Find(node) is { } waiting && _now - waiting.LastSentAt >= RetryAfter) Send(waiting, null);
             return;
         }
+        if (repeat && Defect(PlantedDefects.NoRepeats)) return;
         StatusMessage body = BuildStatus();
         if (!IsDeciding)
         {
@@ -59,6 +60,7 @@ internal sealed partial class MembershipCore
         {
             if (Find(node) is not { } peer) continue;
             bool holds = repeat && HoldsStatus(peer), asks = repeat && (!holds || IsGettingOld(peer));
+            if (Defect(PlantedDefects.NoQuestions)) (holds, asks) = (repeat && MayRest(peer), false);
             if (holds && !asks && !OwesAcknowledgement(peer)) continue;
             // A decision that leaves it out is said by its decider; our part in it is no concern of that node's.
             if (IsLeftOutOf(_decision, node) && _decision!.Decider != _self && _now - peer.SentStatusAt < _timing.ClockPeriod * NeighbourTicks) continue;

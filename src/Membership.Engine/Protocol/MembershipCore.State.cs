@@ -307,7 +307,7 @@ internal sealed partial class MembershipCore
         Peer? coordinator = Find(_inForce!.Coordinator);
         if (coordinator is null)
         {
-            if (StateIsReady) SendPromised();
+            if (StateIsReady || _promised?.Epoch == InForceId.Epoch) SendPromised();
             MakeEntry();
         }
         else if (!StateIsReady) AskForState(coordinator);

@@ -103,10 +103,11 @@ internal sealed partial class MembershipCore
     {
         if (!MayReplicate || header.InForce != InForceId || !IsInView(_inForce!, peer)) return DropReason.StaleActivation;
         bool fromCoordinator = peer.Node == _inForce!.Coordinator;
-        if (!fromCoordinator && (_inForce.Coordinator != _self || !StateIsReady)) return DropReason.None;
+        // What the coordinator has carried out counts, also while it recovers the rest: whoever promised it under another epoch could not take part in that.
+        if (!fromCoordinator && (_inForce.Coordinator != _self || !(StateIsReady || ask.Applied < _table.Sequence))) return DropReason.None;
         ClusterState? whole = ask.Applied < _table.Sequence - 1 || (ask.Applied < _table.Sequence && _lastEntry is null) ? _table : null;
         LogEntry? last = whole is null && ask.Applied == _table.Sequence - 1 ? _lastEntry : null;
-        Send(peer, new StateOfferMessage(_table.Sequence, whole, last, fromCoordinator ? _promised : null, Ready: !fromCoordinator));
+        Send(peer, new StateOfferMessage(_table.Sequence, whole, last, fromCoordinator ? _promised : null, Ready: !fromCoordinator && StateIsReady));
         return DropReason.None;
     }
 

@@ -117,4 +117,6 @@ internal enum PlantedDefects : long
     NoPatience = 1 << 29,
     NamelessStoreCounts = 1 << 30,
     OutsiderPromises = 1L << 31,
+    NoRepeats = 1L << 32,
+    NoQuestions = 1L << 33,
 }

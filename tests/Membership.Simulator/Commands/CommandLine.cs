@@ -15,6 +15,7 @@ internal sealed record CommandLine
         eng/simulate --campaign FILE --seeds 1..1000000 [--seconds S] [options as above]   (goes on where FILE ends)
         eng/simulate --replay SEED [--trace] [--nodes ..] [--policy ..] [--focus F] [--defect D]
         eng/simulate --defects all|D1,D2 [--budget SECONDS]
+        eng/simulate --change 16 [--timing Local|Lan|Default] [--pauses MS] [--delay MS] [--stall MS] [--loss PER_MILLE] [--seeds 1..20] [--defect D]   (Lan = loss detection of 1000 ms)
         eng/simulate --gray all|IngressLoss,OneWayCut,FlipFlop,Crashes,LinkFlap,Blinks,TripwireResets [--nodes 100..100] [--minutes 10] [--seeds 1..1] [--trace]
         eng/simulate --scenario FILE [--trace] [--defect D]
         """;
@@ -36,6 +37,18 @@ internal sealed record CommandLine
 
     public int BudgetSeconds { get; init; } = 300;
 
+    public int? Change { get; init; }
+
+    public ClusterTiming Timing { get; init; } = ClusterTiming.Default;
+
+    public int PauseMilliseconds { get; init; }
+
+    public int LossPerMille { get; init; }
+
+    public int DelayMilliseconds { get; init; }
+
+    public int StallMilliseconds { get; init; }
+
     public string? Scenario { get; init; }
 
     public string? Campaign { get; init; }
@@ -48,6 +61,7 @@ internal sealed record CommandLine
 
     public int Run()
     {
+        if (Change is { } nodes) return ChangeCommand.Run(nodes, Timing, TimeSpan.FromMilliseconds(PauseMilliseconds), TimeSpan.FromMilliseconds(DelayMilliseconds), LossPerMille, TimeSpan.FromMilliseconds(StallMilliseconds), Filter.Defects, FirstSeed, LastSeed ?? 20, Console.Out);
         if (Gray is { } faults) return GrayCommand.Run(GrayNodes, faults, TimeSpan.FromMinutes(Minutes), FirstSeed, LastSeed ?? FirstSeed, Trace, Console.Out);
         if (Defects is { } defects) return DefectsCommand.Run(defects, TimeSpan.FromSeconds(BudgetSeconds), Filter, Console.Out);
         if (Scenario is { } file) return ScenarioCommand.Run(file, Filter.Defects, Trace, Console.Out);
@@ -136,6 +150,13 @@ internal sealed record CommandLine
                     faults.Add(fault);
                 }
                 return this with { Gray = faults };
+            case "--change" when Number(value, out int size) && size is >= 3 and <= 200: return this with { Change = size };
+            case "--timing" when value is "Local" or "Lan" or "Default":
+                return this with { Timing = value switch { "Local" => ClusterTiming.Local, "Lan" => ClusterTiming.Lan, _ => ClusterTiming.Default } };
+            case "--pauses" when Number(value, out int pause) && pause <= 10_000: return this with { PauseMilliseconds = pause };
+            case "--delay" when Number(value, out int delay) && delay <= 10_000: return this with { DelayMilliseconds = delay };
+            case "--stall" when Number(value, out int stall) && stall <= 20_000: return this with { StallMilliseconds = stall };
+            case "--loss" when Number(value, out int loss) && loss <= 900: return this with { LossPerMille = loss };
             case "--scenario": return this with { Scenario = value };
             default: return null;
         }

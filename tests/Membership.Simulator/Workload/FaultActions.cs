@@ -99,6 +99,9 @@ internal sealed class FaultActions(ClusterWorld world, Rng rng)
                 Say(node, $"is asked to {(qualified ? "qualify" : "disqualify")} node {about}");
                 target.Process?.Qualify(about, qualified);
                 break;
+            case FaultKind.FormByForce:
+                FormByForce(target);
+                break;
             case FaultKind.FalseTripwire:
                 int peer = Other(node);
                 if (target.Process is { } observer && world.Node(peer).Process is { } alive)
@@ -138,6 +141,7 @@ internal sealed class FaultActions(ClusterWorld world, Rng rng)
             node.CallbackDelay = 0;
             node.ReleaseDisk();
             world.Health.Release(node.Number);
+            node.SwitchedOff = false;
             if (node.Process is null) node.StartLater(world.SupervisorDelay());
             node.StayDown = false;
         }
@@ -288,6 +292,44 @@ internal sealed class FaultActions(ClusterWorld world, Rng rng)
         world.Health.TouchNode(node.Number);
         Later(length, process.Thaw);
     }
+
+    // As docs/operations.md says: nobody is a member, all others are off and stay off until the one that was told has formed (or the operator
+    // gives up), and nothing keeps them from hearing it when they start again.
+    private void FormByForce(SimNode node)
+    {
+        if (_forcing || world.Nodes.ToArray().Any(static each => each.Process is { Halted: false } process && process.PublishedLease.ValidUntil > process.LocalNow)) return;
+        _forcing = true;
+        foreach (SimNode each in world.Nodes)
+        {
+            each.SwitchedOff = true;
+            each.Kill(each == node ? "stopped, to form by force" : "switched off by the operator, who forms without it", power: each != node);
+        }
+        world.Network.HealAll();
+        node.SwitchedOff = false;
+        world.ForceForm = true;
+        node.Start();
+        world.ForceForm = false;
+        AwaitForced(node, world.Now + 20 * L);
+    }
+
+    private bool _forcing;
+
+    private void AwaitForced(SimNode node, long patience) => Later(L / 4, () =>
+    {
+        bool formed = node.Process is { StartedByForce: true } process && process.PublishedLease.ValidUntil > process.LocalNow;
+        if (!formed && node.Process is { StartedByForce: true } && world.Now < patience)
+        {
+            AwaitForced(node, patience);
+            return;
+        }
+        _forcing = false;
+        if (!formed) Say(node.Number, "has not formed by force: the operator gives up");
+        foreach (SimNode each in world.Nodes)
+        {
+            each.SwitchedOff = false;
+            each.StartLater(rng.Span(0, L));
+        }
+    });
 
     // Losing a quorum's disks is outside the safety claim (amnesia by the operator): those who lost theirs must never be
     // enough to form anew, not even with those who never had a view and the witness' vote.

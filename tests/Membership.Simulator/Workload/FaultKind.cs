@@ -44,6 +44,9 @@ internal enum FaultKind
 
     /// <summary>Any node is asked to qualify or disqualify one.</summary>
     Qualify,
+
+    /// <summary>The operator switches all others off and has one node form by force; then it lets the others start.</summary>
+    FormByForce,
 }
 
 internal static class FaultWeights
@@ -62,6 +65,7 @@ internal static class FaultWeights
         }
         // Runs of other families stay what they were.
         if (plan.Focus is not (FaultFocus.Roles or FaultFocus.Mixed or FaultFocus.State)) weights[(int)FaultKind.Switchover] = weights[(int)FaultKind.Qualify] = 0;
+        if (plan.Focus is not FaultFocus.Forced) weights[(int)FaultKind.FormByForce] = 0;
         if (plan.Options.StoreLocked) weights[(int)FaultKind.Twin] = 0;
         if (!plan.Options.HasWitness)
         {
@@ -90,6 +94,7 @@ internal static class FaultWeights
         FaultFocus.Datagrams => kind is FaultKind.LossBurst or FaultKind.DelayBurst or FaultKind.DuplicateBurst or FaultKind.CrashProcess or FaultKind.CutNode,
         FaultFocus.Roles => kind is FaultKind.Switchover or FaultKind.Qualify or FaultKind.CrashProcess or FaultKind.Partition or FaultKind.Leave or FaultKind.SlowCallbacks,
         FaultFocus.State => kind is FaultKind.CrashProcess or FaultKind.Partition or FaultKind.Leave or FaultKind.LossBurst or FaultKind.Pause or FaultKind.CutOneWay,
+        FaultFocus.Forced => kind is FaultKind.FormByForce or FaultKind.PowerCut or FaultKind.FullOutage or FaultKind.HoldDisk or FaultKind.CrashSeveral or FaultKind.Partition,
         FaultFocus.Churn => kind is FaultKind.Partition or FaultKind.CrashProcess or FaultKind.CutNode or FaultKind.Flap,
         _ => false,
     };

@@ -46,6 +46,9 @@ internal enum FaultFocus
 
     /// <summary>Updates and reads of replicated state at every node, through crashes, cuts and joins.</summary>
     State,
+
+    /// <summary>An operator who forms by force, as the operations page says, after outages and interrupted formings. Only when asked for: the seeds of the others stay theirs.</summary>
+    Forced,
 }
 
 internal sealed record RunPlan(WorldOptions Options, FaultFocus Focus, long FaultTime, long MeanGap, double MomentChance, ulong KindMask)
@@ -102,6 +105,7 @@ internal sealed record RunPlan(WorldOptions Options, FaultFocus Focus, long Faul
             FaultFocus.Roles => l,
             FaultFocus.Churn => l / 3,
             FaultFocus.Moments => 3 * l,
+            FaultFocus.Forced => 4 * l,
             _ => rng.Span(l / 2, 4 * l),
         };
         double moments = focus is FaultFocus.Moments or FaultFocus.State ? 0.01 + 0.06 * rng.Unit() : rng.Chance(0.4) ? 0.02 * rng.Unit() : 0;

@@ -28,6 +28,9 @@ internal sealed class SimNode(ClusterWorld world, int number, NodeClock clock, V
     /// <summary>Left on purpose: the supervisor does not start it again.</summary>
     public bool StayDown { get; set; }
 
+    /// <summary>The operator switched it off and nobody starts it.</summary>
+    public bool SwitchedOff { get; set; }
+
     public int Lives { get; private set; }
 
     /// <summary>Why the last process that halted did so.</summary>
@@ -46,7 +49,7 @@ internal sealed class SimNode(ClusterWorld world, int number, NodeClock clock, V
     public void Start()
     {
         _startPlanned = false;
-        if (Process is not null) return;
+        if (Process is not null || SwitchedOff) return;
         Powered = true;
         StayDown = false;
         if (world.Options.MixedVersions) NextMinor = _versions.Chance(0.5);
