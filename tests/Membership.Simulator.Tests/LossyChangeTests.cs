@@ -39,7 +39,7 @@ public sealed class LossyChangeTests(ITestOutputHelper output)
         var times = new List<double>();
         for (ulong seed = 1; seed <= Runs; seed++)
             if (ChangeCommand.Measure(seed, nodes: 5, ClusterTiming.Lan, TimeSpan.Zero, TimeSpan.Zero, lossPerMille, defects) is { } cost) times.Add(cost.Milliseconds);
-        var played = new Times(Runs - times.Count, times.Average(), times.Max());
+        var played = new Times(Runs - times.Count, times.DefaultIfEmpty().Average(), times.DefaultIfEmpty().Max());
         output.WriteLine($"{lossPerMille}/1000 lost, {defects}: {played}");
         return played;
     }

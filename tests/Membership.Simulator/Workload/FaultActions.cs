@@ -293,12 +293,14 @@ internal sealed class FaultActions(ClusterWorld world, Rng rng)
         Later(length, process.Thaw);
     }
 
-    // As docs/operations.md says: nobody is a member, all others are off and stay off until the one that was told has formed (or the operator
+    // As docs/operations.md says: at the node that has seen the highest epoch, while nobody is a member; all others are off and stay off until the one that was told has formed (or the operator
     // gives up), and nothing keeps them from hearing it when they start again.
     private void FormByForce(SimNode node)
     {
         if (_forcing || world.Nodes.ToArray().Any(static each => each.Process is { Halted: false } process && process.PublishedLease.ValidUntil > process.LocalNow)) return;
         _forcing = true;
+        foreach (SimNode each in world.Nodes)
+            if (each.Disk.Content.HighestEpochSeen > node.Disk.Content.HighestEpochSeen) node = each;
         foreach (SimNode each in world.Nodes)
         {
             each.SwitchedOff = true;

@@ -44,7 +44,8 @@ internal static class SeedRun
             world.RunUntil(world.Now + 3 * world.Options.L);
             if (world.Violation is null && LivenessChecker.Whole(world)) return after;
         }
-        if (world.Violation is not null || world.DisksReplaced) return -1;
+        // Those who were switched off may have formed their old cluster again where they could not hear the new one: the operator has to choose.
+        if (world.Violation is not null || world.DisksReplaced || world.TwoClusters) return -1;
         try
         {
             world.Violate("liveness", $"{bound / 1e7:F1} s after the last fault {LivenessChecker.Describe(world)}");
