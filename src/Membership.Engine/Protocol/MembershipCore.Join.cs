@@ -193,9 +193,14 @@ internal sealed partial class MembershipCore
         }
         if (petition.StoredInForce.Epoch > view.Epoch && _state.FindPending(petition.StoredInForce) is null && _state.InForceId != petition.StoredInForce)
             return Refuse(peer, $"its store holds epoch {petition.StoredInForce.Epoch} in force, newer than the cluster's {view.Epoch}: this cluster was formed without it");
-        if (view.Coordinator != _self || InRegroup || _join is not null || _writing is not null || _awaitJoinInstall || view.IsHandover || _now < _roleChangeTurnUntil || !IsAdmitted(peer.Node))
+        if (view.Coordinator != _self || JoinsWait(view) || !IsAdmitted(peer.Node))
         {
             if (_join is { Joiner: { } joining } && joining == peer && _join.Life == peer.Incarnation) return DropReason.None;
+            if (view.Coordinator == _self)
+            {
+                peer.Petition = (petition, peer.Incarnation, _now);
+                _petitionsWait = true;
+            }
             Send(peer, new PetitionReplyMessage(view.Coordinator != _self ? MembershipStatus.Ok : MembershipStatus.Transient, view.Coordinator, Incarnation.None, ""));
             return DropReason.None;
         }
@@ -215,6 +220,34 @@ internal sealed partial class MembershipCore
         Log($"join of {peer.Node} begins");
         SendJoinStart();
         return DropReason.None;
+    }
+
+    private bool JoinsWait(ClusterView view)
+        => InRegroup || _join is not null || _writing is not null || _awaitJoinInstall || view.IsHandover || _now < _roleChangeTurnUntil;
+
+    /// <summary>Somebody asked to be let in while another join was under way.</summary>
+    private bool _petitionsWait;
+
+    /// <summary>
+    /// One join at a time, but the next one begins when the one before it ends, not when its joiner asks again a tick later. Updates that came in
+    /// meanwhile have their turn in between. Who asked more than two ticks ago may be gone.
+    /// </summary>
+    private void BeginNextJoin()
+    {
+        if (!_petitionsWait || Defect(PlantedDefects.PetitionsForgotten) || Phase != NodePhase.Member || _inForce is not { } view || JoinsWait(view)) return;
+        _petitionsWait = false;
+        MakeEntry();
+        foreach (Peer peer in _peerList)
+        {
+            if (peer.Petition is not var (petition, life, at)) continue;
+            if (view.Coordinator == _self && JoinsWait(view))
+            {
+                _petitionsWait = true;
+                return;
+            }
+            peer.Petition = null;
+            if (view.Coordinator == _self && life == peer.Incarnation && _now - at <= 2 * _timing.ClockPeriod && IsAdmitted(peer.Node)) OnPetition(peer, petition);
+        }
     }
 
     private DropReason Refuse(Peer peer, string reason)

@@ -251,6 +251,7 @@ internal sealed partial class MembershipCore
         EvaluateStages();
         if (Phase == NodePhase.Halted) return;
         EvaluateJoin();
+        BeginNextJoin();
         UpdateValidity();
         AnswerReads();
         SayStatus();

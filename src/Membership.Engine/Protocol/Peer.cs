@@ -136,6 +136,9 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
         if (_ring[sequence % RingSize] is { Status: { } status } entry && entry.Sequence == sequence) HeldStatus = status;
     }
 
+    /// <summary>What it asked, as which life, and when, while another join was under way.</summary>
+    public (PetitionMessage Petition, Incarnation Life, MonotonicTime At)? Petition;
+
     /// <summary>Another life answers under this number from now on; what the old one acknowledged no longer counts.</summary>
     public void BeginLife(Incarnation incarnation)
     {

@@ -119,4 +119,5 @@ internal enum PlantedDefects : long
     OutsiderPromises = 1L << 31,
     NoRepeats = 1L << 32,
     NoQuestions = 1L << 33,
+    PetitionsForgotten = 1L << 34,
 }
