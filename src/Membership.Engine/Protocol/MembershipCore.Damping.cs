@@ -57,7 +57,7 @@ internal sealed partial class MembershipCore
         }
     }
 
-    /// <summary>The members without it have more than half of all configured votes: it is not needed for a majority, now or after the next loss.</summary>
+    /// <summary>The members without it have more than half of all configured votes: they do not need it now. (After a further loss they may: then they form with it, and in forming nobody is kept out.)</summary>
     private bool CanDoWithout(ClusterView view)
     {
         int members = 0, all = 0;

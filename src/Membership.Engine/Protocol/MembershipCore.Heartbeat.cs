@@ -216,7 +216,9 @@ internal sealed partial class MembershipCore
         if (header.FromIncarnation < peer.Incarnation)
         {
             if (Defect(PlantedDefects.AcceptOldIncarnation)) return DropReason.None;
-            if (body is PetitionMessage) Send(peer, new PetitionReplyMessage(MembershipStatus.Ok, NodeId.Invalid, peer.Incarnation, "number was used by a later life"));
+            // To the life that asks: it has another number than the present one, whom a former life's words, said again by somebody, must not reach.
+            if (body is PetitionMessage && _durable.Incarnation == _state.Incarnation)
+                _effects.Send(ReplyHeader(in header), -1, new PetitionReplyMessage(MembershipStatus.Ok, NodeId.Invalid, peer.Incarnation, "number was used by a later life"));
             return DropReason.OldIncarnation;
         }
         if (_inForce is { } view && view.Contains(peer.Node) && view.Find(peer.Node).Incarnation is { } old && old < header.FromIncarnation && old == peer.Incarnation)
