@@ -79,6 +79,8 @@ internal sealed class FilePlace(WitnessFileOptions options) : WitnessPlace("witn
 /// <summary>A share: a directory beside the real one, with the same rights and over the same way.</summary>
 internal sealed class SharePlace(FileShareOptions options) : WitnessPlace("file share", options.Validate(), options.OwnershipPeriod)
 {
+    private const int RemovalTries = 4;
+
     public override IQuorumArbiter Make() => new FileShareArbiter(options);
 
     public override async Task<Arena> OpenAsync(string clusterId, bool inPlace, CancellationToken cancellationToken)
@@ -96,15 +98,23 @@ internal sealed class SharePlace(FileShareOptions options) : WitnessPlace("file 
         IQuorumArbiter Contender() => new FileShareArbiter(side.Options);
         return new Arena(side.Options.Path, Contender, Contender, TrialRecord.Written, async () =>
         {
-            try
+            for (int tries = 1; ; tries++)
             {
-                await Task.Run(side.Remove, CancellationToken.None).WaitAsync(options.CallDeadline * 10, CancellationToken.None);
-                side.Dispose();
-                return null;
-            }
-            catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or TimeoutException)
-            {
-                return $"{side.Options.Path} was left behind; remove it ({refused.Message}).";
+                try
+                {
+                    await Task.Run(side.Remove, CancellationToken.None).WaitAsync(options.CallDeadline * 10, CancellationToken.None);
+                    side.Dispose();
+                    return null;
+                }
+                catch (IOException) when (tries < RemovalTries)
+                {
+                    // The server may still be closing what the last parties of the contest had open.
+                    await Task.Delay(options.CallDeadline / 4, CancellationToken.None);
+                }
+                catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or TimeoutException)
+                {
+                    return $"{side.Options.Path} was left behind; remove it ({refused.Message}).";
+                }
             }
         });
     }
