@@ -20,7 +20,7 @@ public sealed class FormerLivesTests
     {
         await using var cluster = new LocalCluster(3);
         await cluster.FormAsync();
-        await StopAsync(cluster, 3);
+        await cluster.StopAsync(3);
         Directory.Delete(cluster.StoreOf(3), recursive: true);
         Directory.CreateDirectory(cluster.StoreOf(3));
         await File.WriteAllBytesAsync(Path.Combine(cluster.StoreOf(3), "view"), ViewStoreFormat.Encode("test", new NodeId(3), 1, StoredState.Empty(77)), Cancel);
@@ -38,23 +38,16 @@ public sealed class FormerLivesTests
         await cluster.FormAsync();
         for (int life = 0; life < 3; life++)
         {
-            await StopAsync(cluster, 3);
+            await cluster.StopAsync(3);
             await cluster.StartAsync(3);
             await cluster.AllSeeAsync(1, 2, 3);
         }
         Incarnation former = cluster.Nodes[2].CurrentView!.Find(new NodeId(3)).Incarnation;
-        await StopAsync(cluster, 3);
+        await cluster.StopAsync(3);
         listener.Repeats = true;
         await cluster.StartAsync(3);
         ClusterView view = await cluster.AllSeeAsync(1, 2, 3);
         Assert.Equal(former.Next, view.Find(new NodeId(3)).Incarnation);
-    }
-
-    private static async Task StopAsync(LocalCluster cluster, int node)
-    {
-        await cluster.Nodes[node - 1].LeaveAsync(Cancel);
-        await cluster.Nodes[node - 1].DisposeAsync();
-        await cluster.AllSeeAsync([.. new[] { 1, 2, 3 }.Where(other => other != node)]);
     }
 
     /// <summary>Passes on what a node sends, keeps all of it by the start that said it, and can say it all again, start by start, without end.</summary>

@@ -90,6 +90,14 @@ internal sealed class LocalCluster : IAsyncDisposable
         await AllSeeAsync([.. Enumerable.Range(1, Nodes.Length)]);
     }
 
+    /// <summary>A node leaves and ends; then all others are in one view without it.</summary>
+    public async Task StopAsync(int number)
+    {
+        await Nodes[number - 1].LeaveAsync(TestContext.Current.CancellationToken);
+        await Nodes[number - 1].DisposeAsync();
+        await AllSeeAsync([.. Addresses.Select(static address => address.Number).Where(other => other != number)]);
+    }
+
     /// <summary>Waits until the given nodes are in one installed view of exactly themselves, with valid leases.</summary>
     public async Task<ClusterView> AllSeeAsync(params int[] numbers)
     {

@@ -19,23 +19,16 @@ public sealed class LostDiskTests
     {
         await using var cluster = new LocalCluster(3);
         await cluster.FormAsync();
-        await StopThreeAsync();
+        await cluster.StopAsync(3);
         await cluster.StartAsync(3);
         Incarnation former = (await cluster.AllSeeAsync(1, 2, 3)).Find(new NodeId(3)).Incarnation;
-        await StopThreeAsync();
+        await cluster.StopAsync(3);
         Directory.Delete(cluster.StoreOf(3), recursive: true);
         // Lives are begun by the second: nobody loses a disk in the one in which it was made.
         DateTime made = DateTime.UtcNow;
         await cluster.EventuallyAsync(() => DateTime.UtcNow - made > TimeSpan.FromSeconds(2));
         await cluster.StartAsync(3);
         Assert.True((await cluster.AllSeeAsync(1, 2, 3)).Find(new NodeId(3)).Incarnation > former);
-
-        async Task StopThreeAsync()
-        {
-            await cluster.Nodes[2].LeaveAsync(Cancel);
-            await cluster.Nodes[2].DisposeAsync();
-            await cluster.AllSeeAsync(1, 2);
-        }
     }
 
     /// <summary>Lost: a new store begins above all former lives, so that nothing fits. Put back: the lives are the same again, and what is left is that nobody's old acknowledgement makes a lease.</summary>
