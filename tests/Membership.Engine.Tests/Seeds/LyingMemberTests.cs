@@ -12,11 +12,17 @@ public sealed class LyingMemberTests(ITestOutputHelper output)
 {
     private const int Games = 400;
 
+    // Some kinds are rare (a StateAsk needs a coordinator that lost the last update: one game in some hundred), so a run goes on until it has seen
+    // them all, up to so many games; a kind that never comes still fails.
+    private const int MostGames = 20 * Games;
+
+    private static readonly MessageKind[] s_kinds = [.. Enum.GetValues<MessageKind>().Except([MessageKind.RoleChange])];
+
     [Fact]
     public void Whatever_a_member_says_and_in_whatever_stage_nobody_crashes()
     {
         var told = new SortedDictionary<MessageKind, int>();
-        for (int game = 0; game < Games; game++)
+        for (int game = 0; game < MostGames && (game < Games || !s_kinds.All(told.ContainsKey)); game++)
         {
             int seed = unchecked((int)TestSeed.Current + game);
             try
@@ -31,7 +37,7 @@ public sealed class LyingMemberTests(ITestOutputHelper output)
         output.WriteLine(string.Join(", ", told));
         // Lies of (nearly) every kind are taken in.
         Assert.True(told.Values.Sum() > 100 * Games);
-        foreach (MessageKind kind in Enum.GetValues<MessageKind>().Except([MessageKind.RoleChange])) Assert.True(told.ContainsKey(kind), $"no lie in a {kind}");
+        foreach (MessageKind kind in s_kinds) Assert.True(told.ContainsKey(kind), $"no lie in a {kind}");
     }
 
     private static void Play(int seed, SortedDictionary<MessageKind, int> told)
