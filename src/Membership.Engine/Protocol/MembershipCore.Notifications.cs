@@ -5,7 +5,8 @@ namespace Membership.Engine.Protocol;
 
 internal sealed partial class MembershipCore
 {
-    private readonly List<(ClusterView View, List<ClusterChangeNotification> Changes)> _untold = [];
+    /// <summary>Views in force since the last one told, ascending by epoch; not all of them are told, but each may be what the next one was made from.</summary>
+    private readonly List<(ClusterView View, bool Tells)> _untold = [];
 
     /// <summary>The last view whose roles were told; null before the first.</summary>
     private ClusterView? _toldView;
@@ -31,28 +32,40 @@ internal sealed partial class MembershipCore
     public bool IsStale { get; private set; }
 
     /// <summary>
-    /// The roles of a view that is in force from now on. A handover tells nothing: the election after it tells the whole change. Whoever
-    /// learnt late that a view was in force somewhere, which the next one was not made from, does not tell it either.
+    /// A view that is in force from now on. A handover tells nothing: the election after it tells the whole change. Nor does whoever
+    /// leaves, or takes part only as a voter.
     /// </summary>
     private void RecordChanges(ClusterView view)
     {
-        while (_untold.Count > 0 && _untold[^1].View.Epoch > view.BaseEpoch) _untold.RemoveAt(_untold.Count - 1);
-        if (view.IsHandover || Phase is NodePhase.Leaving or NodePhase.Down || !view.Contains(_self, _state.Incarnation)) return;
         // Formers begin with it, also those whose life is in the view that it was formed over, and who learnt only then that it was in force.
         if (view.Id == _formedView && _toldView is null) _untold.Clear();
-        ClusterView? before = _untold.Count > 0 ? _untold[^1].View : _toldView ?? (Phase == NodePhase.Joining ? _joinBase : null);
-        var changes = new List<ClusterChangeNotification>();
-        ChangeNotifications.Append(changes, MemberRoles.Of(before), MemberRoles.Of(view));
-        _untold.Add((view, changes));
+        bool tells = !view.IsHandover && Phase is not (NodePhase.Leaving or NodePhase.Down) && view.Contains(_self, _state.Incarnation);
+        if (tells || _untold.Count > 0) _untold.Add((view, tells));
     }
 
+    /// <summary>
+    /// Along the chain that the newest view in force was made by, from the last one told, or from what a joiner was let into. A view that was found
+    /// in force somewhere too late, and that nothing was made from, is none of it, nor does it hide those before it.
+    /// </summary>
     private void TellChanges(ClusterView installed)
     {
-        while (_untold.Count > 0 && _untold[0].View.Epoch <= installed.Epoch)
+        var chain = new Stack<ClusterView>();
+        Epoch? madeFrom = null;
+        for (int i = _untold.Count - 1; i >= 0; i--)
         {
-            (_toldView, List<ClusterChangeNotification> changes) = _untold[0];
-            _untold.RemoveAt(0);
-            foreach (ClusterChangeNotification change in changes) _effects.Notify(change, _toldView.Id);
+            (ClusterView view, bool tells) = _untold[i];
+            if (view.Epoch > madeFrom) continue;
+            madeFrom = view.BaseEpoch;
+            if (tells && view.Epoch <= installed.Epoch) chain.Push(view);
+        }
+        _untold.RemoveAll(entry => entry.View.Epoch <= installed.Epoch);
+        var changes = new List<ClusterChangeNotification>();
+        while (chain.TryPop(out ClusterView? view))
+        {
+            changes.Clear();
+            ChangeNotifications.Append(changes, MemberRoles.Of(_toldView ?? _joinBase), MemberRoles.Of(view));
+            _toldView = view;
+            foreach (ClusterChangeNotification change in changes) _effects.Notify(change, view.Id);
         }
     }
 

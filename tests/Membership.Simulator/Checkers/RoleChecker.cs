@@ -11,6 +11,7 @@ internal sealed class RoleChecker(ClusterWorld world, ViewChainChecker chain)
 {
     private readonly Dictionary<SimProcess, Account> _accounts = [];
     private readonly Dictionary<ViewId, List<ClusterChangeNotification>> _told = [];
+    private readonly Dictionary<ViewId, SimProcess> _toldFirst = [];
 
     /// <summary>One process' roles as its notifications say, and what it does as master.</summary>
     private sealed class Account
@@ -80,11 +81,19 @@ internal sealed class RoleChecker(ClusterWorld world, ViewChainChecker chain)
         if (!account.Begun) Begin(process, account, viewId);
         if (account.View != viewId)
         {
+            CheckCount(process, account);
             account.View = viewId;
             account.CountInView = 0;
         }
         if (!_told.TryGetValue(viewId, out List<ClusterChangeNotification>? told)) _told.Add(viewId, told = []);
-        if (account.CountInView == told.Count) told.Add(change);
+        if (account.CountInView == told.Count)
+        {
+            // A view is told in one go: whoever is told more than the first one was is told something else.
+            if (change.Change != ClusterChange.InvalidCluster && told.Count > 0 && _toldFirst[viewId] != process)
+                world.Violate("notifications", $"node {process.Number} is told {change} about epoch {viewId.Epoch} beside what others were told, {string.Join(" ", told)}.");
+            _toldFirst.TryAdd(viewId, process);
+            told.Add(change);
+        }
         else if (told[account.CountInView] != change)
             world.Violate("notifications", $"node {process.Number} is told {change} as number {account.CountInView + 1} about epoch {viewId.Epoch}, where others were told {told[account.CountInView]}.");
         account.CountInView++;
@@ -161,6 +170,15 @@ internal sealed class RoleChecker(ClusterWorld world, ViewChainChecker chain)
         if (account.Members == view.Nodes && account.Master == view.Master && account.Vice == view.ViceMaster) return;
         world.Violate("notifications", $"what node {process.Number} was told adds up to {account.Members}, master {account.Master}, vice-master {account.Vice}; "
             + $"it has installed {view}, master {view.Master}, vice-master {view.ViceMaster}.");
+    }
+
+    // What others were told before this one left the view behind, a second cluster apart.
+    private void CheckCount(SimProcess process, Account account)
+    {
+        if (!_told.TryGetValue(account.View, out List<ClusterChangeNotification>? told)) return;
+        for (int i = account.CountInView; i < told.Count; i++)
+            if (told[i].Change != ClusterChange.InvalidCluster)
+                world.Violate("notifications", $"node {process.Number} is not told {told[i]} about epoch {account.View.Epoch}, which others were told.");
     }
 
     private Account Of(SimProcess process)
