@@ -31,7 +31,8 @@ internal abstract class BenchCluster(int nodes) : IAsyncDisposable
 
     public abstract BridgedNetwork Network { get; }
 
-    protected int[] All => [.. Enumerable.Range(1, nodes)];
+    /// <summary>All nodes' numbers.</summary>
+    public int[] All => [.. Enumerable.Range(1, nodes)];
 
     /// <summary>Starts all nodes and waits until each says that all are members.</summary>
     public abstract Task FormAsync(CancellationToken cancellationToken);
@@ -73,15 +74,29 @@ internal abstract class BenchCluster(int nodes) : IAsyncDisposable
 
     /// <summary>Waits until each of these nodes has said, after an instant, that exactly these are the members.</summary>
     /// <returns>When the last of them did.</returns>
-    public async Task<long> AgreedAsync(int[] members, long after, CancellationToken cancellationToken)
+    public async Task<long> AgreedAsync(int[] members, long after, CancellationToken cancellationToken) => (await AgreedAsync([members], after, cancellationToken)).At;
+
+    /// <summary>Waits until those who are left after a fault have said so.</summary>
+    /// <returns>Who is out, and when the last of the others said so.</returns>
+    public async Task<(int Lost, long At)> SurvivedAsync(BenchFault fault, int victim, long after, CancellationToken cancellationToken)
+    {
+        int[][] sides = [.. (WitnessChooses(fault) ? All : [victim]).Select(lost => All.Where(node => node != lost).ToArray())];
+        (int[] left, long at) = await AgreedAsync(sides, after, cancellationToken);
+        return (All.Except(left).Single(), at);
+    }
+
+    private async Task<(int[] Members, long At)> AgreedAsync(int[][] anyOf, long after, CancellationToken cancellationToken)
     {
         long deadline = TestbedCluster.Now + (long)Patience.TotalNanoseconds;
         while (true)
         {
-            (int[] Members, long At)?[] said = [.. members.Select(LastSaid)];
-            if (said.All(one => one is { } heard && heard.At > after && heard.Members.SequenceEqual(members))) return said.Max(static one => one!.Value.At);
+            foreach (int[] members in anyOf)
+            {
+                (int[] Members, long At)?[] said = [.. members.Select(LastSaid)];
+                if (said.All(one => one is { } heard && heard.At > after && heard.Members.SequenceEqual(members))) return (members, said.Max(static one => one!.Value.At));
+            }
             if (TestbedCluster.Now > deadline)
-                throw new TestbedException($"{Name}: members {string.Join(',', members)} not within {Patience.TotalSeconds:0} s; said: {string.Join("; ", members.Select(node => $"{node}: {(LastSaid(node) is { } heard ? string.Join(',', heard.Members) : "nothing")}"))}");
+                throw new TestbedException($"{Name}: members {string.Join(" or ", anyOf.Select(static members => string.Join(',', members)))} not within {Patience.TotalSeconds:0} s; said: {string.Join("; ", anyOf.SelectMany(static members => members).Distinct().Select(node => $"{node}: {(LastSaid(node) is { } heard ? string.Join(',', heard.Members) : "nothing")}"))}");
             await Task.Delay(5, cancellationToken);
         }
     }
@@ -90,6 +105,9 @@ internal abstract class BenchCluster(int nodes) : IAsyncDisposable
     public abstract int ProcessOf(int node);
 
     public abstract ValueTask DisposeAsync();
+
+    /// <summary>Whether the fault looks the same from both sides, and it is the witness that says who goes on.</summary>
+    protected virtual bool WitnessChooses(BenchFault fault) => false;
 
     protected abstract void Send(int node, Signal signal);
 

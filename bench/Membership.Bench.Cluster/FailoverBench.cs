@@ -39,12 +39,12 @@ internal sealed class FailoverBench(Options options, TextWriter output)
 
     private static async Task MeasureAsync(BenchCluster cluster, BenchFault fault, int victim, Series series, CancellationToken cancellationToken)
     {
-        int[] all = [.. Enumerable.Range(1, cluster.Nodes)], survivors = [.. all.Where(node => node != victim)];
         await Task.Delay(Settling, cancellationToken);
         long from = cluster.Make(fault, victim);
-        series.Failover.Add(from, await cluster.AgreedAsync(survivors, from, cancellationToken));
-        from = await cluster.MendAsync(fault, victim, cancellationToken);
-        series.Return.Add(from, await cluster.AgreedAsync(all, from, cancellationToken));
+        (int lost, long at) = await cluster.SurvivedAsync(fault, victim, from, cancellationToken);
+        series.Failover.Add(from, at);
+        from = await cluster.MendAsync(fault, lost, cancellationToken);
+        series.Return.Add(from, await cluster.AgreedAsync(cluster.All, from, cancellationToken));
     }
 
     private string[] Key(int nodes, BenchFault fault) => [nodes.ToString(CultureInfo.InvariantCulture), options.Evidence ? options.Timing + ", evidence" : options.Timing, fault.ToString().ToLowerInvariant()];

@@ -36,6 +36,9 @@ internal sealed class RegroupCluster : BenchCluster
 
     public override ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
+    // Two that lose each other: either may win, whoever was cut off by the bridge.
+    protected override bool WitnessChooses(BenchFault fault) => Nodes == 2 && fault is (BenchFault.Cut or BenchFault.OneWay);
+
     protected override void Send(int node, Signal signal) => _cluster[node].Send(signal);
 
     // A node that was killed, or that halted because it had lost its place, is started again, as its service manager would.
