@@ -79,7 +79,8 @@ internal sealed partial class MembershipCore
             }
             foreach (NodeId node in own.Current.Nodes)
                 if (Find(node) is { } member && !Confirmed(member, own.Since)) Ping(member);
-            if (own.Ready) SayReady(own.Coordinator, own.Id);
+            // It has nothing to say to us while it waits for others, but silence for so long would end this join.
+            if (own.Ready) SayReady(own.Coordinator, own.Id, HeaderFlags.AckRequested);
         }
         SendPetitions();
     }
@@ -289,6 +290,8 @@ internal sealed partial class MembershipCore
             Ping(joiner);
         }
         else if (Confirmed(joiner, _observed.Since)) SayReady(peer, start.JoinId);
+        // The joiner may have heard us and be content: what it said of that was lost.
+        else if (_now - joiner.LastSentAt >= _timing.ClockPeriod / 4) Ping(joiner);
         return DropReason.None;
     }
 
@@ -313,9 +316,9 @@ internal sealed partial class MembershipCore
         return DropReason.None;
     }
 
-    private void SayReady(Peer coordinator, long joinId)
+    private void SayReady(Peer coordinator, long joinId, HeaderFlags flags = HeaderFlags.None)
         => Send(coordinator, new JoinReadyMessage(
-            joinId, HighestSeen, HoldsNewerPending(Phase == NodePhase.Joining ? _own!.Current.Epoch : InForceId.Epoch), _state.StoreId));
+            joinId, HighestSeen, HoldsNewerPending(Phase == NodePhase.Joining ? _own!.Current.Epoch : InForceId.Epoch), _state.StoreId), flags);
 
     private DropReason OnJoinReady(Peer peer, JoinReadyMessage ready)
     {

@@ -1,5 +1,5 @@
-// What each kind of incident costs, stepped without any randomness: how long it takes, how long nobody may serve, how many messages and
-// regroups it is. A protocol that got slower or chattier is safe all the same; it is noticed here. Who changes it on purpose changes the row.
+// What each kind of incident costs: how long it takes, how long nobody may serve, how many messages and regroups it is; without any losses,
+// and as a distribution over random ones. A protocol that got slower or chattier is safe all the same; it is noticed here. Who changes it on purpose changes the row.
 using System.Globalization;
 using Membership.Engine.Protocol;
 using Membership.Engine.Replication;
@@ -16,79 +16,100 @@ public sealed class IncidentCostTests(ITestOutputHelper output)
     private sealed record Cost(double Until, double Gap, long Messages, int Regroups);
 
     [Theory]
-    [InlineData("forming", 1, 0, 3.1, 2.0, 0, 0)]
-    [InlineData("forming", 3, 0, 5.2, 3.2, 179, 0)]
-    [InlineData("forming", 5, 0, 5.3, 3.2, 590, 0)]
-    [InlineData("forming", 3, 5, 154.4, 104.4, 277, 0)]
-    [InlineData("forming with a witness", 2, 0, 5.5, 4.0, 59, 0)]
-    [InlineData("rest", 3, 0, 31.8, 0.0, 135, 0)]
-    [InlineData("rest", 5, 0, 31.7, 0.0, 450, 0)]
-    [InlineData("rest", 3, 4, 31.6, 0.0, 202, 0)]
-    [InlineData("rest with a witness", 2, 0, 31.4, 0.0, 45, 0)]
-    [InlineData("kill 3", 3, 0, 384.9, 383.6, 79, 2)]
-    [InlineData("kill 1", 3, 0, 385.1, 383.8, 79, 2)]
-    [InlineData("kill 5", 5, 0, 384.8, 383.5, 385, 4)]
-    [InlineData("kill 1", 5, 0, 384.9, 383.7, 385, 4)]
-    [InlineData("kill 3", 5, 4, 460.1, 408.5, 527, 4)]
-    [InlineData("kill 2 with a witness", 2, 0, 383.1, 382.7, 11, 1)]
-    [InlineData("kill 1 with a witness", 2, 0, 383.4, 382.9, 11, 1)]
-    [InlineData("isolate 3", 3, 0, 386.4, 3.2, 116, 3)]
-    [InlineData("isolate 1", 3, 0, 386.5, 3.2, 118, 3)]
-    [InlineData("isolate 5", 5, 0, 386.6, 3.4, 455, 5)]
-    [InlineData("deafen 3", 3, 0, 1080.8, 701.6, 183, 5)]
-    [InlineData("deafen 1", 4, 0, 1080.7, 701.6, 377, 7)]
-    [InlineData("mute 3", 3, 0, 386.4, 3.2, 130, 4)]
-    [InlineData("cut one link", 3, 0, 785.9, 402.6, 133, 3)]
-    [InlineData("cut one link", 5, 0, 785.8, 402.6, 536, 5)]
-    [InlineData("false alarm", 3, 0, 4.3, 3.4, 174, 3)]
-    [InlineData("false alarm", 5, 3, 2630.1, 579.6, 1369, 40)]
-    [InlineData("regroup", 2, 0, 3.8, 3.2, 60, 2)]
-    [InlineData("regroup", 3, 0, 4.3, 3.4, 174, 3)]
-    [InlineData("regroup", 7, 0, 4.3, 3.4, 1170, 7)]
-    [InlineData("regroup", 5, 4, 232.1, 156.8, 912, 10)]
-    [InlineData("regroup with slow callbacks", 3, 0, 734.0, 733.0, 187, 3)]
-    [InlineData("leave 3", 3, 0, 4.5, 3.2, 76, 3)]
-    [InlineData("leave 1", 3, 0, 4.5, 3.2, 76, 3)]
-    [InlineData("leave 2", 2, 0, 3.3, 2.9, 9, 2)]
-    [InlineData("leave 1", 4, 4, 240.4, 214.2, 321, 4)]
-    [InlineData("eject 3", 3, 0, 4.1, 3.2, 72, 2)]
-    [InlineData("eject 2", 5, 4, 459.3, 408.1, 629, 8)]
-    [InlineData("restart 3", 3, 0, 59.0, 58.8, 203, 5)]
-    [InlineData("restart 1", 3, 0, 59.0, 58.8, 203, 5)]
-    [InlineData("restart 2", 5, 5, 400.6, 354.0, 862, 7)]
-    [InlineData("restart 2", 5, 7, 155.8, 155.6, 723, 7)]
-    [InlineData("join 3", 3, 0, 6.0, 5.0, 159, 1)]
-    [InlineData("join 5", 5, 0, 6.0, 5.0, 507, 1)]
-    [InlineData("join 5", 5, 4, 2337.3, 2335.2, 805, 5)]
-    [InlineData("switchover", 3, 0, 7.9, 1.4, 162, 0)]
-    [InlineData("switchover", 4, 4, 257.4, 47.8, 481, 0)]
-    [InlineData("disqualify 2", 3, 0, 4.0, 1.4, 146, 0)]
-    [InlineData("updates", 3, 0, 1.0, 0.0, 149, 0)]
-    [InlineData("updates", 5, 4, 182.1, 0.0, 728, 0)]
-    [InlineData("unreachable 3", 3, 0, 403.2, 402.1, 115, 3)]
-    [InlineData("halves with a witness", 4, 0, 387.4, 5.2, 721, 4)]
-    public void It_costs_what_it_did(string incident, int nodes, int loseEvery, double until, double gap, long messages, int regroups)
+    [InlineData("forming", 1, 3.1, 2.0, 0, 0)]
+    [InlineData("forming", 3, 5.2, 3.2, 179, 0)]
+    [InlineData("forming", 5, 5.3, 3.2, 590, 0)]
+    [InlineData("forming with a witness", 2, 5.5, 4.0, 59, 0)]
+    [InlineData("rest", 3, 31.8, 0.0, 135, 0)]
+    [InlineData("rest", 5, 31.7, 0.0, 450, 0)]
+    [InlineData("rest with a witness", 2, 31.4, 0.0, 45, 0)]
+    [InlineData("kill 3", 3, 384.9, 383.6, 79, 2)]
+    [InlineData("kill 1", 3, 385.1, 383.8, 79, 2)]
+    [InlineData("kill 5", 5, 384.8, 383.5, 385, 4)]
+    [InlineData("kill 1", 5, 384.9, 383.7, 385, 4)]
+    [InlineData("kill 2 with a witness", 2, 383.1, 382.7, 11, 1)]
+    [InlineData("kill 1 with a witness", 2, 383.4, 382.9, 11, 1)]
+    [InlineData("isolate 3", 3, 386.4, 3.2, 116, 3)]
+    [InlineData("isolate 1", 3, 386.5, 3.2, 118, 3)]
+    [InlineData("isolate 5", 5, 386.6, 3.4, 455, 5)]
+    [InlineData("deafen 3", 3, 1080.8, 701.6, 183, 5)]
+    [InlineData("deafen 1", 4, 1080.7, 701.6, 377, 7)]
+    [InlineData("mute 3", 3, 386.4, 3.2, 130, 4)]
+    [InlineData("cut one link", 3, 785.9, 402.6, 133, 3)]
+    [InlineData("cut one link", 5, 785.8, 402.6, 536, 5)]
+    [InlineData("false alarm", 3, 4.3, 3.4, 174, 3)]
+    [InlineData("regroup", 2, 3.8, 3.2, 60, 2)]
+    [InlineData("regroup", 3, 4.3, 3.4, 174, 3)]
+    [InlineData("regroup", 7, 4.3, 3.4, 1170, 7)]
+    [InlineData("regroup with slow callbacks", 3, 734.0, 733.0, 187, 3)]
+    [InlineData("leave 3", 3, 4.5, 3.2, 76, 3)]
+    [InlineData("leave 1", 3, 4.5, 3.2, 76, 3)]
+    [InlineData("leave 2", 2, 3.3, 2.9, 9, 2)]
+    [InlineData("eject 3", 3, 4.1, 3.2, 72, 2)]
+    [InlineData("restart 3", 3, 59.0, 58.8, 203, 5)]
+    [InlineData("restart 1", 3, 59.0, 58.8, 203, 5)]
+    [InlineData("join 3", 3, 6.0, 5.0, 159, 1)]
+    [InlineData("join 5", 5, 6.0, 5.0, 507, 1)]
+    [InlineData("switchover", 3, 7.9, 1.4, 162, 0)]
+    [InlineData("disqualify 2", 3, 4.0, 1.4, 146, 0)]
+    [InlineData("updates", 3, 1.0, 0.0, 149, 0)]
+    [InlineData("unreachable 3", 3, 403.2, 402.1, 115, 3)]
+    [InlineData("halves with a witness", 4, 387.4, 5.2, 721, 4)]
+    public void It_costs_what_it_did(string incident, int nodes, double until, double gap, long messages, int regroups)
     {
-        Cost cost = Play(incident, nodes, loseEvery);
-        string row = string.Create(CultureInfo.InvariantCulture, $"[InlineData(\"{incident}\", {nodes}, {loseEvery}, {cost.Until:F1}, {cost.Gap:F1}, {cost.Messages}, {cost.Regroups})]");
+        Cost cost = Play(incident, nodes, losses: null);
+        string row = string.Create(CultureInfo.InvariantCulture, $"[InlineData(\"{incident}\", {nodes}, {cost.Until:F1}, {cost.Gap:F1}, {cost.Messages}, {cost.Regroups})]");
         output.WriteLine(row);
-        // With losses one message more or less moves everything after it: only a change for the worse counts, and only a large one.
-        bool lossy = loseEvery > 0;
-        bool Near(double now, double then, double slack) => now <= then * (lossy ? 1.3 : 1.02) + slack * (lossy ? 100 : 1) && (lossy || now >= then * 0.98 - slack);
+        static bool Near(double now, double then, double slack) => now <= then * 1.02 + slack && now >= then * 0.98 - slack;
         Assert.True(
-            Near(cost.Until, until, 0.5) && Near(cost.Gap, gap, 0.5) && Near(cost.Messages, messages, 1) && (lossy || cost.Regroups == regroups),
+            Near(cost.Until, until, 0.5) && Near(cost.Gap, gap, 0.5) && Near(cost.Messages, messages, 1) && cost.Regroups == regroups,
             $"it cost {until} ms, {gap} ms without a lease, {messages} messages and {regroups} regroups. Is the change wanted? Then this is its row: {row}");
     }
 
-    private static Cost Play(string incident, int nodes, int loseEvery)
+    // One pattern of losses may hit the same message again and again, and then not after any change of the protocol: what counts is how it
+    // goes under many. Of each incident the median, the ninth of ten, the messages, and how many of a hundred come to another end (another node is lost, too).
+    [Theory]
+    [InlineData("forming", 3, 5, 80, 155, 62, 0)]
+    [InlineData("kill 3", 5, 4, 459, 534, 229, 7)]
+    [InlineData("kill 1", 5, 4, 459, 559, 222, 8)]
+    [InlineData("false alarm", 5, 5, 132, 258, 191, 6)]
+    [InlineData("regroup", 5, 5, 132, 257, 190, 8)]
+    [InlineData("leave 1", 4, 4, 155, 302, 116, 2)]
+    [InlineData("eject 2", 5, 4, 155, 504, 155, 5)]
+    [InlineData("restart 2", 5, 5, 362, 551, 330, 1)]
+    [InlineData("restart 2", 5, 7, 254, 401, 288, 0)]
+    [InlineData("join 5", 5, 4, 336, 536, 144, 0)]
+    [InlineData("switchover", 4, 4, 282, 432, 98, 0)]
+    [InlineData("updates", 5, 4, 182, 332, 94, 0)]
+    [InlineData("cut one link", 5, 5, 862, 936, 374, 2)]
+    public void Random_losses_cost_no_more_than_they_did(string incident, int nodes, int lostOneOf, double half, double most, long messages, int otherwise)
+    {
+        Cost[] costs = [.. Enumerable.Range(1, Seeds).Select(seed => Play(incident, nodes, new Losses(new Random(seed), lostOneOf)))];
+        double[] times = [.. costs.Select(static cost => cost.Until).Order()];
+        double median = times[Seeds / 2], late = times[Seeds * 9 / 10];
+        long said = costs.Select(static cost => cost.Messages).Order().ElementAt(Seeds / 2);
+        double lost = costs.Count(static cost => double.IsPositiveInfinity(cost.Until)) * 100.0 / Seeds;
+        string row = string.Create(CultureInfo.InvariantCulture, $"[InlineData(\"{incident}\", {nodes}, {lostOneOf}, {median:F0}, {late:F0}, {said}, {lost:F0})]");
+        output.WriteLine(row);
+        Assert.True(
+            median <= half * 1.15 + 5 && late <= most * 1.25 + 5 && said <= messages * 1.1 + 2 && lost <= otherwise * 1.3 + 3,
+            $"the median was {half} ms, nine of ten took at most {most} ms, {messages} messages, {otherwise} % came to another end. Is the change wanted? Then this is its row: {row}");
+    }
+
+    private const int Seeds = 300;
+
+    /// <summary>One of so many messages is lost from the fault on.</summary>
+    private sealed record Losses(Random Random, int OneOf);
+
+    private static Cost Play(string incident, int nodes, Losses? losses)
     {
         bool witness = incident.EndsWith("with a witness", StringComparison.Ordinal);
         string[] words = incident.Split(' ');
         int subject = words.Length > 1 && int.TryParse(words[1], CultureInfo.InvariantCulture, out int number) ? number : 0;
         var cluster = new SteppedCluster(nodes, options => witness ? options with { HasWitness = true, Rule = Witnessed, Bootstrap = false } : options) { Ownership = TimeSpan.FromSeconds(2) };
-        long messages = 0, offered = 0;
-        // One of so many is lost, and the one after the next of those, so that no pair of nodes is always the one.
-        cluster.Lose = () => loseEvery > 0 && offered++ * 7919 % (loseEvery * 13) < 13;
+        long messages = 0;
+        bool loses = words[0] == "forming";
+        cluster.Lose = () => loses && losses is not null && losses.Random.Next(losses.OneOf) == 0;
         foreach (Stepped node in cluster.Nodes.Values) node.Said = (_, _) => messages++;
 
         foreach ((int each, Stepped node) in cluster.Nodes)
@@ -102,6 +123,7 @@ public sealed class IncidentCostTests(ITestOutputHelper output)
         // What follows is counted from here.
         MonotonicTime fault = cluster.Now;
         messages = 0;
+        loses = true;
         foreach (Stepped node in cluster.Nodes.Values) node.Stages.Clear();
         List<(Stepped Node, long Request)> asked = [];
         ViewId before = cluster[all[0]].Core.Installed?.Id ?? default;
@@ -179,13 +201,14 @@ public sealed class IncidentCostTests(ITestOutputHelper output)
         }
 
         NodeSet expected = NodeSet.Of(left);
-        bool changes = words[0] is not ("rest" or "updates" or "false");
+        bool changes = words[0] is not ("rest" or "updates") && (losses is not null || words[0] is not "false");
         bool Done(int each) => cluster[each].Core is { Stage: RegroupStage.None, Installed: { } view } core && view.Nodes == expected && (!changes || view.Id != before) && core.Lease.ValidUntil > cluster.Now && core.InForce?.Id == view.Id;
         var stopped = new Dictionary<int, MonotonicTime>();
-        MonotonicTime done = MonotonicTime.MinValue, end = fault + TimeSpan.FromSeconds(3);
+        MonotonicTime done = MonotonicTime.MinValue, end = fault + TimeSpan.FromSeconds(losses is null ? 3 : 10);
         TimeSpan gap = TimeSpan.Zero;
-        cluster.After(TimeSpan.FromSeconds(3), static () => { });
-        while (cluster.Now < end)
+        cluster.After(end - fault, static () => { });
+        // Under losses the next incident comes of itself: this one is over when it is over.
+        while (cluster.Now < end && (losses is null || done == MonotonicTime.MinValue))
         {
             cluster.Step();
             foreach (int each in left)
@@ -197,8 +220,9 @@ public sealed class IncidentCostTests(ITestOutputHelper output)
             if (!left.All(Done) || asked.Exists(static one => one.Node.StatusOf(one.Request) is null)) done = MonotonicTime.MinValue;
             else if (done == MonotonicTime.MinValue) done = cluster.Now;
         }
+        if (losses is not null && done == MonotonicTime.MinValue) return new Cost(double.PositiveInfinity, gap.TotalMilliseconds, messages, 0);
         Assert.True(done > MonotonicTime.MinValue, $"{incident}: after 3 s nodes {expected} are not in one view: {string.Join(" ", left.Select(each => cluster[each].Core.Installed?.ToString() ?? cluster[each].Core.Stage.ToString()))}");
-        Assert.All(asked, static one => Assert.Equal(MembershipStatus.Ok, one.Node.StatusOf(one.Request)));
+        if (losses is null) Assert.All(asked, static one => Assert.Equal(MembershipStatus.Ok, one.Node.StatusOf(one.Request)));
         return new Cost((done - fault).TotalMilliseconds, gap.TotalMilliseconds, messages, cluster.Nodes.Values.Sum(static node => node.Stages.Count(static stage => stage == RegroupStage.Activate)));
     }
 }
