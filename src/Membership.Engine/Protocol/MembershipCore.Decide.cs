@@ -352,6 +352,11 @@ internal sealed partial class MembershipCore
                 Stuck("the formers' configured nodes, weights or policy differ");
                 return;
             }
+            if (!_forceForm && HeardOfForcedEpoch(testimonies, known.Append(current)) is { } forced)
+            {
+                Stuck($"a cluster was formed by force in epoch {forced}, and no node here knows its view: start a node of it, or, if they are lost for good, form by force here");
+                return;
+            }
             if (first && !MayFormAnew)
             {
                 Stuck("no view on any disk and no witness: set Bootstrap to form a new cluster");
@@ -449,8 +454,26 @@ internal sealed partial class MembershipCore
     /// <summary>Decided by the quorum rule over the configured set: made from no view, and not by force.</summary>
     private static bool IsOfFirstForming(ClusterView view) => view.BaseEpoch == Epoch.None && view.Epoch.Value < ForcedStep;
 
-    /// <summary>How far a forced forming goes beyond every epoch seen.</summary>
-    private const long ForcedStep = 1L << 32;
+    /// <summary>
+    /// Somebody here has heard of an epoch that only an operator's order can have made, and nobody has its view: what is known here was given up by
+    /// that order, however many promised it.
+    /// </summary>
+    private Epoch? HeardOfForcedEpoch(List<Testimony> testimonies, IEnumerable<ClusterView> known)
+    {
+        if (Defect(PlantedDefects.ForcedEpochForgotten)) return null;
+        Epoch newest = Epoch.None;
+        foreach (ClusterView view in known) newest = Epoch.Max(newest, view.Epoch);
+        Epoch heard = HighestHeard(testimonies, newest, FarthestClaim);
+        return IsForcedStep(newest, heard) ? heard : null;
+    }
+
+    private Epoch HighestHeard(List<Testimony> testimonies, Epoch newestView, long farthest)
+    {
+        Epoch highest = Within(newestView, HighestSeen, farthest);
+        foreach (Testimony testimony in testimonies)
+            highest = Epoch.Max(highest, Epoch.Max(Within(newestView, testimony.Seen, farthest), Within(newestView, testimony.Persisted, FarthestClaim)));
+        return highest;
+    }
 
     private static string WhyNotCounted(NodeSet uncounted, List<ClusterView> known, ClusterView? newest)
     {
@@ -463,14 +486,14 @@ internal sealed partial class MembershipCore
     private void Decide(
         ClusterView current, List<ClusterView> known, NodeSet members, NodeSet voters, List<Testimony> testimonies, bool witnessVote, bool force)
     {
-        Epoch highest = HighestSeen;
-        foreach (Testimony testimony in testimonies) highest = Epoch.Max(highest, Epoch.Max(testimony.Seen, testimony.Persisted));
+        Epoch newest = current.Epoch;
         NodeSet removed = current.Nodes;
         foreach (ClusterView view in known)
         {
-            highest = Epoch.Max(highest, view.Epoch);
+            newest = Epoch.Max(newest, view.Epoch);
             if (!Defect(PlantedDefects.JoinSkipsJoinerLeaseWait)) removed |= view.Nodes;
         }
+        Epoch highest = HighestHeard(testimonies, newest, force ? FarthestClaim : FarthestOfSameChain);
         var epoch = new Epoch(highest.Value + (force ? ForcedStep : 1));
         NodeSet disqualified = DisqualifiedAmong(current, members);
         ElectedRoles roles = RoleElection.Next(current, members, disqualified, handedOver: _activation.IsForming);

@@ -126,7 +126,7 @@ internal sealed partial class MembershipCore
     {
         if (header.To != _self) return DropReason.WrongReceiver;
         if (Find(header.From) is not { } peer) return DropReason.UnknownNode;
-        if (header.FromIncarnation == Incarnation.None) return DropReason.Malformed;
+        if (header.FromIncarnation == Incarnation.None || !IsPossible(in header, body)) return DropReason.Malformed;
         if (header.ToIncarnation != Incarnation.None && header.ToIncarnation != _state.Incarnation
             && !(body is PoisonMessage && Defect(PlantedDefects.ObeyPoisonForFormerLife)))
         {
@@ -151,7 +151,11 @@ internal sealed partial class MembershipCore
         }
 
         peer.LastHeard = _now;
-        if (header.InForce != ViewId.None) _lastMemberHeardAt = _now;
+        if (header.InForce != ViewId.None)
+        {
+            _lastMemberHeardAt = _now;
+            if (Phase == NodePhase.Starting) HearOf(header.InForce.Epoch, peer.Node);
+        }
         if ((uint)path < (uint)peer.LastHeardOnPath.Length) peer.LastHeardOnPath[path] = _now;
         TakeFrame(in header, peer);
         bool entered = header.InForce == InForceId && peer.HeardView != InForceId;

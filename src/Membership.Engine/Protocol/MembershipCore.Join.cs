@@ -181,7 +181,7 @@ internal sealed partial class MembershipCore
     {
         if (Phase != NodePhase.Member || _inForce is not { } view) return DropReason.None;
         peer.StoreId = petition.StoreId;
-        See(petition.HighestEpochSeen);
+        HearOf(petition.HighestEpochSeen, peer.Node);
         if (petition.ProtocolVersion != ProtocolVersion)
             return Refuse(peer, $"protocol version {petition.ProtocolVersion} cannot join a cluster of version {ProtocolVersion}; install the same major version on every node");
         if (petition.ConfigurationHash != _configurationHash)
@@ -325,7 +325,7 @@ internal sealed partial class MembershipCore
         if (_join is not { } join || join.Id != ready.JoinId) return DropReason.StaleActivation;
         // Prepared already: what a late one calls newer is this very join's view.
         if (join.View is not null) return DropReason.None;
-        See(ready.HighestEpochSeen);
+        HearOf(ready.HighestEpochSeen, peer.Node);
         if (ready.HoldsNewerPending)
         {
             Log($"node {peer.Node} holds a newer pending view: regroup first");
@@ -452,7 +452,7 @@ internal sealed partial class MembershipCore
                 ElectedRoles roles = RoleElection.Next(join.Current, all, disqualified, handedOver: false);
                 var entry = new ClusterMember(joiner.Node, join.Life, joiner.Votes, join.StoreId);
                 join.View = new ClusterView(
-                    HighestSeen.Next, join.Current.Members.Append(entry), join.Current.Rule, join.Current.Timing, roles.Master, roles.ViceMaster, QuorumOwner(_now), disqualified,
+                    NextEpoch(join.Current), join.Current.Members.Append(entry), join.Current.Rule, join.Current.Timing, roles.Master, roles.ViceMaster, QuorumOwner(_now), disqualified,
                     baseEpoch: join.Current.Epoch);
                 AddPending(join.View);
                 SendJoinPrepare(join);

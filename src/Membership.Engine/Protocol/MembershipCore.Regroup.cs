@@ -369,7 +369,7 @@ internal sealed partial class MembershipCore
 
     private DropReason OnStatus(in MessageHeader header, Peer peer, StatusMessage status)
     {
-        See(status.HighestEpochSeen);
+        HearOf(status.HighestEpochSeen, peer.Node);
         peer.StoreId = status.StoreId;
         ActivationId id = status.Activation;
         if (IsMember)

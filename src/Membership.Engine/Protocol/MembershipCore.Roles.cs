@@ -160,7 +160,7 @@ internal sealed partial class MembershipCore
         _join = new CoordinatedJoin(++_joinId, null, Incarnation.None, view, _now)
         {
             View = new ClusterView(
-                HighestSeen.Next, view.Members, view.Rule, view.Timing, roles.Master, roles.ViceMaster, QuorumOwner(_now), disqualified, roles.FormerMaster, view.Epoch),
+                NextEpoch(view), view.Members, view.Rule, view.Timing, roles.Master, roles.ViceMaster, QuorumOwner(_now), disqualified, roles.FormerMaster, view.Epoch),
         };
         Log($"role change: {change} of {node}, {_join.View} with master {roles.Master}, vice-master {roles.ViceMaster}, former master {roles.FormerMaster}");
         AddPending(_join.View);

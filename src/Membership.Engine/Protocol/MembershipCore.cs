@@ -290,6 +290,7 @@ internal sealed partial class MembershipCore
         if (_silenceCheckAt > _now) wake = MonotonicTime.Min(wake, _silenceCheckAt);
         if (_repeatAt > _now) wake = MonotonicTime.Min(wake, _repeatAt);
         if (_stageWakeup > _now) wake = MonotonicTime.Min(wake, _stageWakeup);
+        if (_leaseOpen && _graceUntil > _now) wake = MonotonicTime.Min(wake, _graceUntil);
         wake = MonotonicTime.Min(wake, ValidityWakeup());
         if (Phase == NodePhase.Down) wake = MonotonicTime.MaxValue;
         NextWakeup = MonotonicTime.Min(wake, _releaseAt);

@@ -120,4 +120,5 @@ internal enum PlantedDefects : long
     NoRepeats = 1L << 32,
     NoQuestions = 1L << 33,
     PetitionsForgotten = 1L << 34,
+    ForcedEpochForgotten = 1L << 35,
 }

@@ -341,9 +341,10 @@ internal sealed class Stepped : IProtocolEffects
         Journal($"halt {code}: {detail}");
     }
 
-    public void Dropped(DropReason reason, NodeId from)
-    {
-    }
+    /// <summary>What this node did not act on, by reason.</summary>
+    public Dictionary<DropReason, int> Drops { get; } = [];
+
+    public void Dropped(DropReason reason, NodeId from) => Drops[reason] = Drops.GetValueOrDefault(reason) + 1;
 
     public void Journal(string line) => Log.Add($"  {_number} {line}");
 

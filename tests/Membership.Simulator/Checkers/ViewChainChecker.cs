@@ -109,7 +109,7 @@ internal sealed class ViewChainChecker(ClusterWorld world)
     {
         if (view.Epoch.Value - before.Epoch.Value < ForcedStep) return false;
         foreach (ClusterMember member in view.Members)
-            if (world.Node(member.Node.Value).Process is { StartedByForce: true } process && process.Incarnation == member.Incarnation) return true;
+            if (world.Node(member.Node.Value).Newest is { StartedByForce: true } process && process.Incarnation == member.Incarnation) return true;
         return false;
     }
 

@@ -1,0 +1,129 @@
+// A member (or whoever has the key) that names numbers no cluster comes to: epochs, attempts and lives only grow, so that one such message, once
+// believed, would leave no room above it. What nobody could mean is not believed, and the others go on as if it had not been said.
+using Membership.Engine.Protocol;
+using Xunit;
+
+namespace Membership.Engine.Tests.Seeds;
+
+public sealed class FarFetchedClaimTests
+{
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(long.MaxValue - 1)]
+    [InlineData(1L << 62)]
+    [InlineData(1L << 41)]
+    public void Epochs_that_nobody_can_have_heard_of_lead_no_view_up(long epoch)
+    {
+        SteppedCluster cluster = Lying(3, (header, status) => (header, status with { HighestEpochSeen = new Epoch(epoch), HighestEpochPersisted = new Epoch(epoch) }));
+        long before = cluster[1].Core.InForce!.Epoch.Value;
+        for (int i = 0; i < 3; i++)
+        {
+            cluster[2].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+            cluster.Run(0.5);
+            cluster.UntilInstalled(1, 2, 3);
+        }
+        Assert.InRange(cluster[1].Core.InForce!.Epoch.Value, before + 3, before + 6);
+        Assert.True(cluster[1].Drops[DropReason.Malformed] > 0);
+        Assert.All(cluster.Nodes.Values, static node => Assert.Equal(HaltCode.None, node.Halted));
+    }
+
+    [Fact]
+    public void A_believable_one_is_exceeded()
+    {
+        const long Heard = 1L << 30;
+        SteppedCluster cluster = Lying(3, (header, status) => (header, status with { HighestEpochSeen = new Epoch(Heard) }));
+        cluster[2].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        cluster.Until(() => cluster[1].Core.InForce!.Epoch.Value > Heard);
+        Assert.InRange(cluster.UntilInstalled(1, 2, 3).Epoch.Value, Heard + 1, Heard + 3);
+    }
+
+    [Theory]
+    [InlineData(int.MaxValue)]
+    [InlineData(-1)]
+    [InlineData(1 << 30)]
+    [InlineData(1 << 25)]
+    public void Attempts_that_no_incident_comes_to_are_not_entered(int attempt)
+    {
+        bool once = false;
+        SteppedCluster cluster = Lying(3, (header, status) =>
+        {
+            if (once) return null;
+            once = true;
+            return (header, status with { Activation = status.Activation with { Attempt = attempt } });
+        });
+        cluster[2].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        cluster.Until(() => once);
+        cluster.Run(1);
+        cluster.UntilInstalled(1, 2, 3);
+        Assert.All(cluster.Nodes.Values, static node => Assert.InRange(node.Core.Activation.Attempt, 1, 100));
+        Assert.True(cluster[1].Drops[DropReason.Malformed] > 0);
+    }
+
+    [Fact]
+    public void A_status_with_a_view_that_nobody_can_have_promised_is_not_looked_at()
+    {
+        SteppedCluster cluster = Lying(3, (header, status) => (header, status with { Pending = [ViewOf(long.MaxValue)] }));
+        cluster[2].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        cluster.Run(1);
+        Assert.InRange(cluster.UntilInstalled(1, 2, 3).Epoch.Value, 2, 5);
+        Assert.True(cluster[1].Drops[DropReason.Malformed] > 0);
+    }
+
+    [Fact]
+    public void A_view_in_force_that_cannot_be_and_a_life_above_all_lives_change_nothing()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        MessageHeader header = HeaderFrom3(cluster);
+        header.InForce = ViewOf(long.MaxValue).Id;
+        cluster.Deliver(in header, 0, null);
+        header = HeaderFrom3(cluster);
+        header.FromIncarnation = new Incarnation(long.MaxValue);
+        cluster.Deliver(in header, 0, new PetitionMessage(MembershipCore.ProtocolVersion, 0, cluster.Disk(3).StoreId, true, false, ViewId.None, Epoch.None, false));
+        ClusterView formed = cluster[1].Core.Installed!;
+        cluster.Run(2);
+        Assert.Equal(2, cluster[1].Drops[DropReason.Malformed]);
+        Assert.Equal(formed.Id, cluster.UntilInstalled(1, 2, 3).Id);
+        Assert.DoesNotContain(cluster[1].Told, static told => told.Change == ClusterChange.InvalidCluster);
+    }
+
+    [Fact]
+    public void A_starting_node_does_not_begin_a_life_above_all_lives()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        cluster.Kill(3);
+        cluster.UntilInstalled(1, 2);
+        Stepped again = cluster.Restart(3);
+        again.Start();
+        cluster.Run(0.01);
+        var header = new MessageHeader { From = new NodeId(1), FromIncarnation = cluster[1].Core.Incarnation, To = new NodeId(3), InForce = cluster[1].Core.InForce!.Id, Sequence = 1 };
+        cluster.Deliver(in header, 0, new PetitionReplyMessage(MembershipStatus.Ok, NodeId.Invalid, new Incarnation(long.MaxValue), ""));
+        cluster.UntilInstalled(1, 2, 3);
+        Assert.InRange(again.Core.Incarnation.Value, 1, 100);
+    }
+
+    private static MessageHeader HeaderFrom3(SteppedCluster cluster) => new()
+    {
+        From = new NodeId(3),
+        FromIncarnation = cluster[3].Core.Incarnation,
+        To = new NodeId(1),
+        ToIncarnation = cluster[1].Core.Incarnation,
+        InForce = cluster[3].Core.InForce!.Id,
+        Sequence = 1,
+    };
+
+    private static ClusterView ViewOf(long epoch)
+        => new(new Epoch(epoch), [new ClusterMember(new NodeId(3), new Incarnation(1), 1, 1003)], new QuorumRule(QuorumPolicy.NodeMajority, TieBreaker.None, false), ClusterTiming.Local);
+
+    /// <summary>A formed cluster in which the other nodes get, instead of each status of this one, what the lie makes of it (null = the status itself).</summary>
+    private static SteppedCluster Lying(int liar, Func<MessageHeader, StatusMessage, (MessageHeader, StatusMessage)?> lie)
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        cluster[liar].Said = (header, body) =>
+        {
+            // The true one, with the same number, comes after it, and is a repetition then.
+            if (body is not StatusMessage status || lie(header, status) is not var (told, content)) return;
+            cluster.Deliver(in told, 0, content);
+        };
+        return cluster;
+    }
+}
