@@ -44,19 +44,19 @@ internal sealed partial class MembershipCore
     }
 
     /// <summary>
-    /// Along the chain that the newest view in force was made by, from the last one told, or from what a joiner was let into. A view that was found
+    /// Along the chain that the installed view was made by, from the last one told, or from what a joiner was let into. A view that was found
     /// in force somewhere too late, and that nothing was made from, is none of it, nor does it hide those before it.
     /// </summary>
     private void TellChanges(ClusterView installed)
     {
         var chain = new Stack<ClusterView>();
-        Epoch? madeFrom = null;
+        Epoch madeFrom = installed.Epoch;
         for (int i = _untold.Count - 1; i >= 0; i--)
         {
             (ClusterView view, bool tells) = _untold[i];
             if (view.Epoch > madeFrom) continue;
             madeFrom = view.BaseEpoch;
-            if (tells && view.Epoch <= installed.Epoch) chain.Push(view);
+            if (tells) chain.Push(view);
         }
         _untold.RemoveAll(entry => entry.View.Epoch <= installed.Epoch);
         var changes = new List<ClusterChangeNotification>();
