@@ -26,7 +26,12 @@ public sealed class MutatorTests
     [InlineData("if (Defect(PlantedDefects.None)) x = a + b;")]
     [InlineData("return Defect(PlantedDefects.None) ? a + b : c;")]
     [InlineData("var text = $\"{a + 1}\";")]
+    [InlineData("string text = a > b ? c : d;")]
     public void What_only_speaks_to_people_or_switches_planted_defects_is_left_alone(string code) => Assert.Empty(Changes(code));
+
+    [Fact]
+    public void Numbers_of_an_enumeration_are_names_and_are_left_alone()
+        => Assert.Empty(Mutator.MutantsOf(CSharpSyntaxTree.ParseText("enum E { None = 0, First = 1 << 3 }", cancellationToken: TestContext.Current.CancellationToken)));
 
     [Fact]
     public void A_place_is_changed_and_nothing_else()

@@ -54,6 +54,13 @@ internal sealed class EngineCompilation
         return (result.Success ? assembly.ToArray() : null, [.. result.Diagnostics.Where(static one => one.Severity == DiagnosticSeverity.Error)]);
     }
 
+    /// <summary>Whether the compiler has nothing against a file with this text: a tenth of the time of writing the whole engine.</summary>
+    public bool Compiles(SyntaxTree tree, string text)
+    {
+        SyntaxTree changed = Parse(text, tree.FilePath);
+        return !_compilation.ReplaceSyntaxTree(tree, changed).GetSemanticModel(changed).GetDiagnostics().Any(static one => one.Severity == DiagnosticSeverity.Error);
+    }
+
     private SyntaxTree Parse(string text, string path) => CSharpSyntaxTree.ParseText(SourceText.From(text, Encoding.UTF8), _parse, path);
 
     private static IEnumerable<string> Paths(JsonElement items) => items.EnumerateArray().Select(static item => item.GetProperty("FullPath").GetString()!);

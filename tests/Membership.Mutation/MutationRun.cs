@@ -22,7 +22,8 @@ internal sealed record RunOptions(int Sample, int Seed, bool Quick, long Ends)
 /// <param name="File">The file's name.</param>
 /// <param name="Changes">How many it has.</param>
 /// <param name="Fates">What became of those that were judged.</param>
-internal sealed record FileScore(string File, int Changes, IReadOnlyDictionary<Fate, int> Fates)
+/// <param name="Survivors">What is known of those that survived.</param>
+internal sealed record FileScore(string File, int Changes, IReadOnlyDictionary<Fate, int> Fates, IReadOnlyDictionary<Survivor, int> Survivors)
 {
     private int Noticed => Fates.GetValueOrDefault(Fate.Killed) + Fates.GetValueOrDefault(Fate.TimedOut);
 
@@ -32,8 +33,13 @@ internal sealed record FileScore(string File, int Changes, IReadOnlyDictionary<F
 
     public double Percent => Counted == 0 ? 100 : 100.0 * Noticed / Counted;
 
+    /// <summary>The same when what means the same does not count.</summary>
+    private double PercentOfNoticeable => Counted == Survivors.GetValueOrDefault(Survivor.Equivalent) ? 100 : 100.0 * Noticed / (Counted - Survivors.GetValueOrDefault(Survivor.Equivalent));
+
     public static FileScore Sum(IReadOnlyList<FileScore> scores)
-        => new("all files", scores.Sum(static score => score.Changes), Enum.GetValues<Fate>().ToDictionary(static fate => fate, fate => scores.Sum(score => score.Fates.GetValueOrDefault(fate))));
+        => new(
+            "all files", scores.Sum(static score => score.Changes), Enum.GetValues<Fate>().ToDictionary(static fate => fate, fate => scores.Sum(score => score.Fates.GetValueOrDefault(fate))),
+            Enum.GetValues<Survivor>().ToDictionary(static kind => kind, kind => scores.Sum(score => score.Survivors.GetValueOrDefault(kind))));
 
     /// <summary>The 95 % interval (Wilson) when only a sample was judged.</summary>
     public override string ToString()
@@ -41,17 +47,25 @@ internal sealed record FileScore(string File, int Changes, IReadOnlyDictionary<F
         double n = Math.Max(1, Counted), p = Noticed / n, z = 1.96, centre = (p + z * z / 2 / n) / (1 + z * z / n), half = z / (1 + z * z / n) * Math.Sqrt(p * (1 - p) / n + z * z / 4 / n / n);
         string interval = NotJudged == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" ({100 * (centre - half):F1} to {100 * (centre + half):F1})");
         return string.Create(CultureInfo.InvariantCulture,
-            $"{File}: score={Percent:F1} %{interval} changes={Changes} killed={Fates.GetValueOrDefault(Fate.Killed)} timed_out={Fates.GetValueOrDefault(Fate.TimedOut)} survived={Fates.GetValueOrDefault(Fate.Survived)} no_compile={Fates.GetValueOrDefault(Fate.NoCompile)} not_judged={NotJudged}");
+            $"{File}: score={Percent:F1} %{interval} without_equivalents={PercentOfNoticeable:F1} % changes={Changes} killed={Fates.GetValueOrDefault(Fate.Killed)} timed_out={Fates.GetValueOrDefault(Fate.TimedOut)} survived={Fates.GetValueOrDefault(Fate.Survived)} no_compile={Fates.GetValueOrDefault(Fate.NoCompile)} not_judged={NotJudged}")
+            + string.Create(CultureInfo.InvariantCulture, $" survivors: equivalent={Of(Survivor.Equivalent)} cost={Of(Survivor.Cost)} second_line={Of(Survivor.SecondLine)} hole={Of(Survivor.Hole)} not_explained={Fates.GetValueOrDefault(Fate.Survived) - Survivors.Values.Sum()}");
+
+        int Of(Survivor kind) => Survivors.GetValueOrDefault(kind);
     }
 }
 
-internal sealed class MutationRun(EngineCompilation compilation, Judge judge, Verdicts verdicts, RunOptions options)
+internal sealed class MutationRun(EngineCompilation compilation, Judge judge, Verdicts verdicts, Explanations explanations, RunOptions options)
 {
     private const int RecheckEvery = 500;
 
     private sealed record Open(int Number, string File, SyntaxTree Tree, Mutant Mutant, string Name);
 
-    public IReadOnlyList<FileScore> Run(IReadOnlyList<string> files)
+    /// <summary>Entries of survivors.txt that fit nothing in the files of the last run.</summary>
+    public IReadOnlyList<string> Stale { get; private set; } = [];
+
+    /// <param name="files">Names, in this order.</param>
+    /// <param name="every">These are all there are.</param>
+    public IReadOnlyList<FileScore> Run(IReadOnlyList<string> files, bool every)
     {
         var all = files.Select(file => (File: file, Tree: compilation.Find("Protocol/" + file))).Select(static one => (one.File, one.Tree, Mutants: Mutant.Named(one.Tree, Mutator.MutantsOf(one.Tree)))).ToList();
         var open = new List<Open>();
@@ -63,19 +77,24 @@ internal sealed class MutationRun(EngineCompilation compilation, Judge judge, Ve
                 if (verdicts.Of(file, name) is null) open.Add(new Open(open.Count + 1, file, tree, mutant, name));
         }
         if (open.Count > 0) JudgeAll(open);
+        Stale = [.. explanations.Stale(all.ToDictionary(static one => one.File, static one => (IReadOnlySet<string>)one.Mutants.Select(static mutant => mutant.Name).ToHashSet(StringComparer.Ordinal), StringComparer.Ordinal), every, verdicts.Of)];
         return [.. all.Select(one => Score(one.File, one.Tree, one.Mutants)).Where(static score => score.Changes > 0)];
     }
 
     private FileScore Score(string file, SyntaxTree tree, IReadOnlyList<(Mutant Mutant, string Name)> mutants)
     {
         var fates = new Dictionary<Fate, int>();
+        var survivors = new Dictionary<Survivor, int>();
         foreach ((Mutant mutant, string name) in mutants)
         {
             if (verdicts.Of(file, name) is not { } fate) continue;
             fates[fate] = fates.GetValueOrDefault(fate) + 1;
-            if (fate == Fate.Survived) Console.WriteLine($"survived: {file} {mutant.Describe(tree)}   in: {name}");
+            if (fate != Fate.Survived) continue;
+            Survivor? known = explanations.For(file, name);
+            if (known is { } kind) survivors[kind] = survivors.GetValueOrDefault(kind) + 1;
+            Console.WriteLine($"survived ({known?.ToString() ?? "not explained"}): {file} {mutant.Describe(tree)}   in: {name}");
         }
-        return new FileScore(file, mutants.Count, fates);
+        return new FileScore(file, mutants.Count, fates, survivors);
     }
 
     private string Order(string file, string name) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{options.Seed}/{file}/{name}"))));
@@ -101,7 +120,8 @@ internal sealed class MutationRun(EngineCompilation compilation, Judge judge, Ve
         foreach (Open one in alone)
         {
             if (options.IsOver) return;
-            (byte[]? engine, _) = compilation.With([(one.Tree, one.Tree.GetText().Replace(one.Mutant.Place, one.Mutant.Changed).ToString())], null);
+            string text = one.Tree.GetText().Replace(one.Mutant.Place, one.Mutant.Changed).ToString();
+            (byte[]? engine, _) = compilation.Compiles(one.Tree, text) ? compilation.With([(one.Tree, text)], null) : default;
             Note(one, engine is null ? new Verdict(Fate.NoCompile, "", 0) : judge.TryAlone(engine));
         }
 
