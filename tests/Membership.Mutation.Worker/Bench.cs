@@ -10,8 +10,8 @@ internal sealed class Bench
 {
     private const int NeverEnds = 99;
 
-    /// <summary>Of the processor: how much a change gets when only a quick look is wanted, and which cases are too long for that.</summary>
-    private const long QuickMilliseconds = 800, LongCase = 250;
+    /// <summary>Of the processor: which cases are too long for a quick look.</summary>
+    private const long LongCase = 250;
 
     private readonly IReadOnlyList<Case> _cases;
     private readonly Dictionary<string, int> _kills = new(StringComparer.Ordinal);
@@ -57,7 +57,7 @@ internal sealed class Bench
             int number = int.Parse(words[1], CultureInfo.InvariantCulture), member = int.Parse(words[2], CultureInfo.InvariantCulture);
             long started = Processor;
             change.Active = number;
-            (string fate, string by) = Judge(change, member, quick: words[0] == "glance");
+            (string fate, string by) = Judge(change, member, quick: words is ["glance", _, _, var time] ? long.Parse(time, CultureInfo.InvariantCulture) : null);
             change.Active = 0;
             Say(string.Create(CultureInfo.InvariantCulture, $"{fate}\t{Processor - started}\t{by}"));
         }
@@ -70,26 +70,27 @@ internal sealed class Bench
         if (File.Exists(file)) ReadProfiles(file);
         else Array.Fill(_profiles, new Profile(1000, 0, 0, []));
         long started = Processor;
-        (string fate, string by) = Judge(null, -1, quick: false);
+        (string fate, string by) = Judge(null, -1, quick: null);
         Say(string.Create(CultureInfo.InvariantCulture, $"{fate}\t{Processor - started}\t{by}"));
         return 0;
     }
 
-    private (string Fate, string By) Judge(ChangeSwitch? change, int member, bool quick)
+    // quick: time of the processor after which no more seeds are tried; null = all cases.
+    private (string Fate, string By) Judge(ChangeSwitch? change, int member, long? quick)
     {
         long began = Processor;
         long reached = member < 0 ? 0 : Math.Max(1, _profiles.Sum(profile => (long)profile.Reached[member]));
         // First those that noticed most, in this member above all, or that are much about it, for the time they take.
         int[] order = [.. Enumerable.Range(0, _cases.Count).Where(index => member < 0 || _profiles[index].Reached[member] > 0).OrderByDescending(index => Promise(index) / (3 + _profiles[index].Milliseconds))];
-        if (quick) order = [.. order.Where(index => IsPointed(index)), .. order.Where(index => !IsPointed(index))];
+        if (quick is not null) order = [.. order.Where(index => IsPointed(index)), .. order.Where(index => !IsPointed(index))];
         double Share(int index) => member < 0 ? 0 : (double)_profiles[index].Reached[member] / reached;
         double Promise(int index) => _kills.GetValueOrDefault(_cases[index].Name) + 10 * _killsIn.GetValueOrDefault((member, index)) + 100 * Share(index) + 0.2;
         bool differs = false;
         foreach (int index in order)
         {
             Profile plain = _profiles[index];
-            if (quick && plain.Milliseconds > LongCase && Share(index) < 0.1) continue;
-            if (quick && !IsPointed(index) && Processor - began > QuickMilliseconds) break;
+            if (quick is not null && plain.Milliseconds > LongCase && Share(index) < 0.1) continue;
+            if (!IsPointed(index) && Processor - began > quick) break;
             if (change is not null) change.Allow(20 * plain.Calls + 200_000);
             Interlocked.Exchange(ref _budget, 10_000 + 40 * plain.Milliseconds);
             Interlocked.Exchange(ref _startedAt, Processor);
@@ -104,18 +105,18 @@ internal sealed class Bench
             _kills[_cases[index].Name] = _kills.GetValueOrDefault(_cases[index].Name) + 1;
             return (change?.IsOver == true ? "TimedOut" : "Killed", _cases[index].Name.Replace('\t', ' '));
         }
-        if (quick) return ("Survived", order.Length == 0 ? "never reached" : "a quick look");
+        if (quick is not null) return ("Survived", order.Length == 0 ? "never reached" : "a quick look");
         return ("Survived", order.Length == 0 ? "never reached" : change is null ? "alone" : differs ? "another story" : "the same stories");
     }
 
     /// <summary>A short test that somebody wrote for one thing: no quick look leaves those out.</summary>
-    private bool IsPointed(int index) => _cases[index] is TestCase && _profiles[index].Milliseconds < 60;
+    private bool IsPointed(int index) => _cases[index].IsPointed && _profiles[index].Milliseconds < 60;
 
     private static Outcome RunGuarded(Case one)
     {
         try
         {
-            return one.Run();
+            return one.Play();
         }
         catch (Exception error)
         {

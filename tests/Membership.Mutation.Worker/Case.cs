@@ -1,6 +1,7 @@
 // One thing that can notice a change: a row of a test, or a random run of the simulator. Both are deterministic, and run on the caller's thread.
 using System.Diagnostics;
 using System.Reflection;
+using Membership.Simulator.Scenarios;
 using Membership.Simulator.Workload;
 using Xunit;
 using Xunit.Sdk;
@@ -14,21 +15,37 @@ internal sealed record Outcome(string? Failure, ulong Story);
 
 internal abstract record Case(string Name)
 {
-    public abstract Outcome Run();
+    /// <summary>Somebody wrote it for one thing.</summary>
+    public virtual bool IsPointed => false;
+
+    public abstract Outcome Play();
 }
 
 internal sealed record SeedCase(string Name, ulong Seed, RunFilter Filter) : Case(Name)
 {
-    public override Outcome Run()
+    public override Outcome Play()
     {
         SeedResult result = SeedRun.Run(Seed, Filter, trace: null);
         return new Outcome(result.Violation?.ToString(), result.Hash);
     }
 }
 
+internal sealed record StoryCase(string Name, Scenario Scenario, int Run) : Case(Name)
+{
+    public override bool IsPointed => Run == 0;
+
+    public override Outcome Play()
+    {
+        ScenarioResult result = new ScenarioRunner(Scenario, default, trace: null, (ulong)Run).Run();
+        return new Outcome(result.Failures.Count == 0 ? null : result.Failures[0], 0);
+    }
+}
+
 internal sealed record TestCase(string Name, MethodInfo Method, object?[] Arguments) : Case(Name)
 {
-    public override Outcome Run()
+    public override bool IsPointed => true;
+
+    public override Outcome Play()
     {
         object? instance = null;
         try

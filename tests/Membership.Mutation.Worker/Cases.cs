@@ -3,6 +3,7 @@
 using System.Reflection;
 using Membership.Engine.Tests.Replication;
 using Membership.Engine.Tests.Seeds;
+using Membership.Simulator.Scenarios;
 using Membership.Simulator.Tests;
 using Membership.Simulator.Workload;
 using Xunit;
@@ -13,7 +14,7 @@ namespace Membership.Mutation.Worker;
 
 internal static class Cases
 {
-    private static readonly Type[] Simulated = [typeof(ScenarioTests), typeof(NotificationTableTests), typeof(QuietWaitTests), typeof(GrayTests)];
+    private static readonly Type[] Simulated = [typeof(NotificationTableTests), typeof(QuietWaitTests), typeof(GrayTests)];
 
     /// <summary>Tests of the protocol core stepped by hand that stand elsewhere.</summary>
     private static readonly Type[] Stepped = [typeof(CallbackOrderTests), typeof(JoinAndLeaveTests), typeof(QuorumResourceTests), typeof(CoordinatorDeathTests)];
@@ -24,6 +25,12 @@ internal static class Cases
     public static IReadOnlyList<Case> All()
     {
         var cases = new List<Case>();
+        // Each run of a story by itself: a quick look takes at least the first of every one.
+        foreach (string file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "scenarios"), "*.txt").Order(StringComparer.Ordinal))
+        {
+            Scenario scenario = Scenario.Parse(Path.GetFileNameWithoutExtension(file), File.ReadAllLines(file));
+            for (int i = 0; i < scenario.PlainSweep; i++) cases.Add(new StoryCase($"story {scenario.Name} +{i}", scenario, i));
+        }
         foreach (Type type in Simulated) AddTests(cases, type);
         foreach (Type type in Stepped) AddTests(cases, type);
         foreach (Type type in typeof(CallbackOrderTests).Assembly.GetTypes().Where(static type => type.Namespace == "Membership.Engine.Tests.Protocol").OrderBy(static type => type.Name, StringComparer.Ordinal)) AddTests(cases, type);

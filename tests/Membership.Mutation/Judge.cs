@@ -41,11 +41,11 @@ internal sealed class Judge : IDisposable
     /// <summary>Switches a change of the engine in use on.</summary>
     /// <param name="mutant">Its number; 0 switches none on.</param>
     /// <param name="member">Where it is; -1 = no matter who gets there.</param>
-    /// <param name="quick">A second of the processor must do, without the longest cases: who survives that may still be noticed by the others.</param>
-    public Verdict Try(int mutant, int member, bool quick)
+    /// <param name="quick">Milliseconds of the processor that must do, without the longest cases: who survives that may still be noticed by the others; 0 = all cases.</param>
+    public Verdict Try(int mutant, int member, int quick)
     {
         if (_worker is null) Start("--profile", _profile);
-        _worker!.StandardInput.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(quick ? "glance" : "judge")} {mutant} {member}"));
+        _worker!.StandardInput.WriteLine(quick > 0 ? string.Create(CultureInfo.InvariantCulture, $"glance {mutant} {member} {quick}") : string.Create(CultureInfo.InvariantCulture, $"judge {mutant} {member}"));
         _worker.StandardInput.Flush();
         return Answer();
     }
@@ -64,7 +64,7 @@ internal sealed class Judge : IDisposable
     /// <summary>No change may have left anything behind: the engine as it is must still pass. Null, or what failed.</summary>
     public string? Recheck()
     {
-        Verdict verdict = Try(0, -1, quick: false);
+        Verdict verdict = Try(0, -1, quick: 0);
         return verdict.Fate == Fate.Survived ? null : verdict.By;
     }
 

@@ -12,9 +12,9 @@ namespace Membership.Mutation;
 /// <summary>What is asked for.</summary>
 /// <param name="Sample">At most so many changes of a file; 0 = all.</param>
 /// <param name="Seed">Which ones, and in which order.</param>
-/// <param name="Quick">A second for each change must do.</param>
+/// <param name="Quick">Milliseconds for each change that must do; 0 = all cases.</param>
 /// <param name="Ends">When to stop, by <see cref="Stopwatch.GetTimestamp"/>.</param>
-internal sealed record RunOptions(int Sample, int Seed, bool Quick, long Ends)
+internal sealed record RunOptions(int Sample, int Seed, int Quick, long Ends)
 {
     public bool IsOver => Stopwatch.GetTimestamp() > Ends;
 }

@@ -4,16 +4,16 @@ using System.Diagnostics;
 using System.Globalization;
 using Membership.Mutation;
 
-const string Usage = "usage: eng/mutate --file NAME.cs[,NAME.cs...] | --all  [--sample N] [--seed S] [--seconds S] [--quick] [--again] [--least PERCENT] [--log FILE] [--survivors FILE]   NAME.cs: a file of src/Membership.Engine/Protocol";
+const string Usage = "usage: eng/mutate --file NAME.cs[,NAME.cs...] | --all  [--sample N] [--seed S] [--seconds S] [--quick | --each MILLISECONDS] [--again] [--least PERCENT] [--log FILE] [--survivors FILE]   NAME.cs: a file of src/Membership.Engine/Protocol";
 string file = "", log = "", survivors = "", build = "", generated = "", worker = "";
 double seconds = 1e9, least = 0;
-int sample = 0, seed = 1;
-bool every = false, again = false, quick = false;
+int sample = 0, seed = 1, quick = 0;
+bool every = false, again = false;
 for (int i = 0; i < args.Length; i++)
 {
     if (args[i] == "--all") every = true;
     else if (args[i] == "--again") again = true;
-    else if (args[i] == "--quick") quick = true;
+    else if (args[i] == "--quick") quick = 800;
     else
     {
         string option = args[i], value = ++i < args.Length ? args[i] : "";
@@ -22,6 +22,7 @@ for (int i = 0; i < args.Length; i++)
             "--file" => (file = value).EndsWith(".cs", StringComparison.Ordinal),
             "--log" => (log = value).Length > 0,
             "--seconds" => double.TryParse(value, CultureInfo.InvariantCulture, out seconds) && seconds > 0,
+            "--each" => int.TryParse(value, CultureInfo.InvariantCulture, out quick) && quick > 0,
             "--survivors" => File.Exists(survivors = value),
             "--least" => double.TryParse(value, CultureInfo.InvariantCulture, out least) && least is >= 0 and <= 100,
             "--sample" => int.TryParse(value, CultureInfo.InvariantCulture, out sample) && sample > 0,
