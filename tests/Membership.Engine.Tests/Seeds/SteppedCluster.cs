@@ -40,6 +40,9 @@ internal sealed class SteppedCluster
     /// <summary>How long the witness is owned from each answer on.</summary>
     public TimeSpan Ownership { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>What the witness' record tells whoever wins it.</summary>
+    public ImmutableArray<ClusterView> Record { get; set; } = [];
+
     /// <summary>Whether the next message is lost.</summary>
     public Func<bool>? Lose { get; set; }
 
@@ -288,17 +291,30 @@ internal sealed class Stepped : IProtocolEffects
             ArbitrationOutcome outcome = WitnessSays ?? (free ? ArbitrationOutcome.Won : ArbitrationOutcome.Lost);
             if (outcome == ArbitrationOutcome.Won) _cluster.WitnessOwner = _number;
             if (outcome == ArbitrationOutcome.Won) OwnedUntil = now + _cluster.Ownership;
-            core.ArbitrationCompleted(id, outcome, outcome == ArbitrationOutcome.Won ? OwnedUntil : MonotonicTime.MinValue, [], now);
+            core.ArbitrationCompleted(id, outcome, outcome == ArbitrationOutcome.Won ? OwnedUntil : MonotonicTime.MinValue, outcome == ArbitrationOutcome.Won ? _cluster.Record : [], now);
         });
         if (HoldArbitrations) _heldArbitrations.Add(Answer);
         else _cluster.After(TimeSpan.FromMilliseconds(1), Answer);
     }
 
+    /// <summary>What it asked to be written into the witness' record.</summary>
+    public List<(long Id, ImmutableArray<ClusterView> Slot)> RecordWrites { get; } = [];
+
+    /// <summary>What becomes of a write of the record: confirmed after a millisecond while this node owns the witness, if nothing is said here.</summary>
+    public Action<long>? Records { get; set; }
+
+    public int Releases { get; private set; }
+
     public void WriteWitnessRecord(long id, ImmutableArray<ClusterView> slot)
-        => _cluster.After(TimeSpan.FromMilliseconds(1), () => Do((core, now) => core.RecordWritten(id, _cluster.WitnessOwner == _number, now + _cluster.Ownership, now)));
+    {
+        RecordWrites.Add((id, slot));
+        if (Records is { } records) records(id);
+        else _cluster.After(TimeSpan.FromMilliseconds(1), () => Do((core, now) => core.RecordWritten(id, _cluster.WitnessOwner == _number, now + _cluster.Ownership, now)));
+    }
 
     public void ReleaseWitness()
     {
+        Releases++;
         if (_cluster.WitnessOwner == _number) _cluster.WitnessOwner = 0;
     }
 
@@ -344,7 +360,14 @@ internal sealed class Stepped : IProtocolEffects
     /// <summary>What this node did not act on, by reason.</summary>
     public Dictionary<DropReason, int> Drops { get; } = [];
 
-    public void Dropped(DropReason reason, NodeId from) => Drops[reason] = Drops.GetValueOrDefault(reason) + 1;
+    /// <summary>Why the last message that it did not act on was dropped.</summary>
+    public DropReason LastDrop { get; set; }
+
+    public void Dropped(DropReason reason, NodeId from)
+    {
+        LastDrop = reason;
+        Drops[reason] = Drops.GetValueOrDefault(reason) + 1;
+    }
 
     public void Journal(string line) => Log.Add($"  {_number} {line}");
 

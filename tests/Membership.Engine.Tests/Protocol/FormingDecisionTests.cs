@@ -1,0 +1,185 @@
+// Who may form, from what is on the disks (design 3.4, 4): each row is what was written before everybody went down, who is started, and the
+// view that must come of it, or the reason why none may. The rows stand around the rule's edges: who is void, who testifies, who counts.
+using System.Collections.Immutable;
+using System.Globalization;
+using Membership.Engine.Protocol;
+using Membership.Engine.Tests.Seeds;
+using Xunit;
+
+namespace Membership.Engine.Tests.Protocol;
+
+public sealed class FormingDecisionTests
+{
+    private const string Three = "V=5:123", Five = "V=5:12345";
+
+    /// <param name="views">Letter, epoch, members and (behind &lt;) the epoch it was made from: "W=6:1245&lt;5". A first view was made from none.</param>
+    /// <param name="disks">Node, view in force and pending ones: "1:V+W", "2:+W"; "3:" is as new, "3:new" replaced since; "4:V^9" wrote up to epoch 9 once, "4:V~9" only heard of it.</param>
+    /// <param name="started">Who is started.</param>
+    /// <param name="expected">Epoch and members of the view that is formed, or what stands in the journal of one of those who cannot.</param>
+    [Theory]
+    // The newest view in force counts, and every epoch that anybody promised or heard of is exceeded.
+    [InlineData(Three, "1:V 2:V 3:V", "12", "6:12")]
+    [InlineData(Three, "1:V 2:V 3:V", "23", "6:23")]
+    [InlineData(Three, "1:V 2:V 3:V", "3", "no quorum over")]
+    [InlineData(Three, "1:V 2:V~40 3:V", "12", "41:12")]
+    [InlineData(Three, "1:V 2:V^50 3:V", "12", "51:12")]
+    [InlineData("V=5:123 W=9:12<5", "1:V+W 2:W 3:V", "13", "no quorum over")]
+    [InlineData("V=5:123 W=9:12<5", "1:V+W 2:W 3:V", "123", "10:12")]
+    [InlineData("V=5:123 W=9:23<5", "1:V 2:W 3:W", "123", "10:23")]
+    // A newer pending view must be carried, too, unless a member of it testifies that it never promised it, nor anything as high.
+    [InlineData("V=5:12345 W=6:124<5", "1:V+W 2:V 3:V 4:V 5:V", "135", "no quorum over")]
+    [InlineData("V=5:12345 W=6:1245<5", "1:V+W 2:V 3:V 4:V 5:V", "123", "7:123")]
+    [InlineData("V=5:12345 W=6:1245<5", "1:V+W 2:V^6 3:V 4:V 5:V", "123", "no quorum over")]
+    [InlineData("V=5:12345 W=6:1245<5", "1:V+W 2:V^7 3:V 4:V 5:V", "123", "no quorum over")]
+    [InlineData("V=5:12345 W=6:1245<5", "1:V+W 2:V+W 3:V 4:V 5:V", "123", "no quorum over")]
+    [InlineData("V=5:12345 W=6:1245<5", "1:V+W 2:V+W 3:V 4:V+W 5:V", "124", "7:124")]
+    [InlineData("V=5:123 W=6:12<5", "1:V+W 2:V 3:V", "13", "no quorum over")]
+    [InlineData("V=5:123 W=6:12<5", "1:V+W 2:new 3:V", "123", "no quorum over")]
+    [InlineData("V=5:123 W=4:12<3", "1:V+W 2:V 3:V", "13", "6:13")]
+    // Whom only the pending view names helps to carry it, and is not let in by forming.
+    [InlineData("V=5:12 W=6:123<5", "1:V+W 2:V+W 3:+W", "13", "no quorum over")]
+    [InlineData("V=5:12 W=6:123<5", "1:V+W 2:V 3:", "12", "7:12")]
+    [InlineData("V=5:123 W=6:12345<5", "1:V+W 2:V+W 3:V+W 4:+W 5:+W", "1245", "7:12")]
+    [InlineData("V=5:123 W=6:12345<5", "1:V+W 2:V+W 3:V+W 4:new 5:new", "1245", "no quorum over")]
+    // An empty store has promised nothing, or it is new in the place of one that did: it counts only if the views known name that very store.
+    [InlineData(Three, "1:V 2: 3:V", "12", "6:12")]
+    [InlineData(Three, "1:V 2:new 3:V", "12", "the stores of {2} are empty and do not count")]
+    [InlineData(Three, "1:V 2:new 3:V", "123", "6:13")]
+    [InlineData(Five, "1:V 2:new 3:V 4:new 5:V", "1234", "the stores of {2,4} are empty and do not count")]
+    // First formings that were interrupted: one view that names the store will do, if no other names another store for it.
+    [InlineData("", "1: 2: 3:", "12", "1:12")]
+    [InlineData("", "1: 2: 3:", "1", "no quorum over the configured nodes {1,2,3}")]
+    [InlineData("A=1:12", "1:+A 2: 3:", "12", "2:12")]
+    [InlineData("A=1:12", "1:+A 2: 3:", "23", "1:23")]
+    [InlineData("A=1:123", "1:+A 2: 3:", "13", "2:13")]
+    [InlineData("A=1:123", "1:+A 2:new 3:new", "12", "do not count, because")]
+    [InlineData("A=1:1234 B=1:4567", "1:+A 2: 3: 4: 5:+B 6: 7:", "1234567", "2:1234567")]
+    [InlineData("A=1:1234 B=1:4567", "1:+A 2: 3: 4: 5:+B 6:new 7:new", "1567", "do not count, because")]
+    [InlineData("A=1:12 B=4:13<3", "1:+A+B 2: 3: 4: 5:", "1245", "do not count, because")]
+    [InlineData("A=1:12 B=4294967296:13", "1:+A+B 2: 3: 4: 5:", "1245", "do not count, because")]
+    public void A_view_is_formed_only_by_a_group_that_holds_all_that_was_promised(string views, string disks, string started, string expected)
+    {
+        SteppedCluster cluster = Written(views, disks, static options => options);
+        int[] numbers = [.. started.Select(static digit => digit - '0')];
+        foreach (int number in numbers) cluster[number].Start();
+        Check(cluster, numbers, expected);
+    }
+
+    // record: what the witness' record knows; "-" = there is no witness, "bare" = one that keeps none. bootstrap: the operator's word. The rest as above.
+    [Theory]
+    [InlineData(false, "-", "", "1: 2: 3:", "12", "no view on any disk and no witness")]
+    [InlineData(true, "-", "", "1: 2: 3:", "12", "1:12")]
+    [InlineData(false, "", "", "1: 2: 3:", "12", "1:12")]
+    [InlineData(false, "bare", "", "1: 2: 3:", "12", "no view on any disk and no witness")]
+    [InlineData(false, "-", Three, "1:V 2:V 3:V", "12", "6:12")]
+    [InlineData(false, "-", "A=1:123", "1:+A 2: 3:", "12", "2:12")]
+    [InlineData(false, "-", "A=1:134", "1:+A 2: 3: 4: 5:", "125", "do not count, because")]
+    // Half and the witness' vote is enough over what it has a vote in, and the record is read before anything is formed.
+    [InlineData(false, "", "V=5:1234", "1:V 2:V 3:V 4:V", "12", "6:12")]
+    [InlineData(false, "", "V=5:1234", "1:V 2:V 3:V 4:V", "1", "no quorum over")]
+    [InlineData(false, "W", "V=5:1234 W=6:34<5", "1:V 2:V 3:V 4:V", "12", "no quorum over")]
+    [InlineData(false, "W", "V=5:1234 W=6:34<5", "1:V 2:V 3:V 4:V", "123", "6:123")]
+    [InlineData(false, "W", "V=5:1234 W=6:123<5", "1:V 2:V 3:V 4:V", "12", "7:12")]
+    [InlineData(false, "bare", "V=5:1234", "1:V 2:V 3:V 4:V", "12", "no quorum over")]
+    [InlineData(false, "V", "V=5:1234", "1: 2: 3: 4:", "1234", "6:1234")]
+    [InlineData(false, "V", "V=5:1234", "1:new 2:new 3:new 4:new", "1234", "nobody with a vote would be in the view")]
+    public void A_first_forming_needs_the_operators_word_or_a_witness_that_remembers(bool bootstrap, string record, string views, string disks, string started, string expected)
+    {
+        SteppedCluster cluster = Written(views, disks, options => options with
+        {
+            Bootstrap = bootstrap,
+            HasWitness = record != "-",
+            WitnessKeepsRecord = record != "bare",
+            Rule = record == "-" ? default : new QuorumRule(QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None, false),
+        });
+        if (record is not ("-" or "bare")) cluster.Record = [.. record.Select(letter => Views(views, cluster, cluster.OptionsOf(1).Rule)[letter])];
+        int[] numbers = [.. started.Select(static digit => digit - '0')];
+        foreach (int number in numbers) cluster[number].Start();
+        Check(cluster, numbers, expected);
+    }
+
+    [Fact]
+    public void A_node_whose_configuration_differs_forms_with_nobody()
+    {
+        SteppedCluster cluster = Written(Three, "1:V 2:V 3:V", static options => options.Self == new NodeId(2) ? options with { Nodes = [.. options.Nodes.Select(static node => node with { Votes = 1 + node.Node.Value / 3 })] } : options);
+        cluster[1].Start();
+        cluster[2].Start();
+        Check(cluster, [1, 2], "the formers' configured nodes, weights or policy differ");
+    }
+
+    [Fact]
+    public void Forming_by_force_goes_on_alone_far_above_every_epoch_and_waits_until_the_others_have_stopped()
+    {
+        SteppedCluster cluster = Written("V=5:12345 W=6:1245<5", "1:V+W 2:V 3:V 4:V 5:V", static options => options);
+        cluster[3].Ask(static (core, id, now) => core.Start(id, forceForm: true, now));
+        cluster.UntilInstalled(3);
+        Assert.Equal(5 + (1L << 32), cluster[3].Core.Installed!.Epoch.Value);
+        Assert.Equal(new Epoch(5), cluster[3].Core.Installed!.BaseEpoch);
+        // Later the others are let in; the promise of one of them is overtaken.
+        cluster[1].Start();
+        cluster.UntilInstalled(1, 3);
+        Assert.Empty(cluster.Disk(1).Pending);
+    }
+
+    private static void Check(SteppedCluster cluster, int[] numbers, string expected)
+    {
+        bool Formed() => numbers.Any(number => cluster[number].Core.Installed is not null);
+        if (!char.IsDigit(expected[0]))
+        {
+            cluster.Run(12);
+            Assert.False(Formed(), $"{cluster[numbers[0]].Core.Installed}");
+            Assert.Contains(numbers, number => cluster[number].Log.Any(line => line.Contains(expected, StringComparison.Ordinal)));
+            return;
+        }
+        (long epoch, NodeSet members) = (long.Parse(expected.Split(':')[0], CultureInfo.InvariantCulture), NodeSet.Of([.. expected.Split(':')[1].Select(static digit => digit - '0')]));
+        cluster.Until(Formed, seconds: 12);
+        ClusterView formed = numbers.Select(number => cluster[number].Core.Installed).OfType<ClusterView>().First();
+        Assert.Equal((epoch, members), (formed.Epoch.Value, formed.Nodes));
+        // Every one of it has it on its disk, none has more, and it was formed by those alone.
+        cluster.UntilInstalled([.. members.Select(static node => node.Value)]);
+        foreach (NodeId node in members)
+        {
+            Assert.Equal(formed.Id, cluster.Disk(node.Value).InForceId);
+            Assert.Empty(cluster.Disk(node.Value).Pending);
+            Assert.Equal((cluster[node.Value].Core.Incarnation, cluster.Disk(node.Value).StoreId), (formed.Find(node).Incarnation, formed.Find(node).StoreId));
+        }
+    }
+
+    private static SteppedCluster Written(string views, string disks, Func<ProtocolOptions, ProtocolOptions> change)
+    {
+        string[] each = disks.Split(' ');
+        var cluster = new SteppedCluster(each.Length, options => change(options) with { DiscoveryTime = TimeSpan.FromSeconds(1) });
+        Dictionary<char, ClusterView> known = Views(views, cluster, cluster.OptionsOf(1).Rule);
+        foreach (string disk in each)
+        {
+            int number = disk[0] - '0';
+            string what = disk[2..];
+            StoredState state = StoredState.Empty(what == "new" ? 9000 + number : 1000 + number) with { Incarnation = new Incarnation(3) };
+            if (what.Length > 0 && what != "new")
+            {
+                string[] parts = what.Split('^', '~')[0].Split('+');
+                if (parts[0].Length > 0) state = state.WithInForce(known[parts[0][0]]) with { HighestEpochPersisted = known[parts[0][0]].Epoch };
+                ImmutableArray<ClusterView> pending = [.. parts.Skip(1).Select(letter => known[letter[0]])];
+                foreach (ClusterView view in pending) state = state.WithPending(view);
+                if (what.Split('~') is [_, var heard]) state = state with { HighestEpochSeen = new Epoch(long.Parse(heard, CultureInfo.InvariantCulture)) };
+                if (what.Split('^') is [_, var wrote]) state = state with { HighestEpochSeen = new Epoch(long.Parse(wrote, CultureInfo.InvariantCulture)), HighestEpochPersisted = new Epoch(long.Parse(wrote, CultureInfo.InvariantCulture)) };
+            }
+            cluster.Write(number, state);
+            cluster.Restart(number);
+        }
+        return cluster;
+    }
+
+    private static Dictionary<char, ClusterView> Views(string text, SteppedCluster cluster, QuorumRule rule)
+    {
+        var views = new Dictionary<char, ClusterView>();
+        foreach (string view in text.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            string[] parts = view[2..].Split(':', '<');
+            var epoch = new Epoch(long.Parse(parts[0], CultureInfo.InvariantCulture));
+            Epoch from = parts.Length > 2 ? new Epoch(long.Parse(parts[2], CultureInfo.InvariantCulture)) : Epoch.None;
+            views[view[0]] = new ClusterView(epoch, parts[1].Select(static digit => new ClusterMember(new NodeId(digit - '0'), new Incarnation(3), 1, 1000 + digit - '0')), rule, cluster.OptionsOf(1).Timing, baseEpoch: from);
+        }
+        return views;
+    }
+}
