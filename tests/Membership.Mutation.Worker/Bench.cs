@@ -10,7 +10,7 @@ internal sealed class Bench
 {
     private const int NeverEnds = 99;
 
-    /// <summary>Of the processor: which cases are too long for a quick look.</summary>
+    /// <summary>Of the processor: which cases are too long for a quick look, unless they are half of it.</summary>
     private const long LongCase = 250;
 
     private readonly IReadOnlyList<Case> _cases;
@@ -89,7 +89,7 @@ internal sealed class Bench
         foreach (int index in order)
         {
             Profile plain = _profiles[index];
-            if (quick is not null && plain.Milliseconds > LongCase && Share(index) < 0.1) continue;
+            if (plain.Milliseconds > Math.Max(LongCase, quick / 2 ?? long.MaxValue) && Share(index) < 0.1) continue;
             if (!IsPointed(index) && Processor - began > quick) break;
             if (change is not null) change.Allow(20 * plain.Calls + 200_000);
             Interlocked.Exchange(ref _budget, 10_000 + 40 * plain.Milliseconds);
@@ -110,7 +110,7 @@ internal sealed class Bench
     }
 
     /// <summary>A short test that somebody wrote for one thing: no quick look leaves those out.</summary>
-    private bool IsPointed(int index) => _cases[index].IsPointed && _profiles[index].Milliseconds < 60;
+    private bool IsPointed(int index) => _cases[index].IsPointed && _profiles[index].Milliseconds < 100;
 
     private static Outcome RunGuarded(Case one)
     {

@@ -49,8 +49,14 @@ internal static class Cases
             IDataAttribute[] data = [.. method.GetCustomAttributes().OfType<IDataAttribute>()];
             if (data.Length == 0) cases.Add(new TestCase($"{type.Name}.{method.Name}", method, []));
             foreach (IDataAttribute rows in data)
-                foreach (ITheoryDataRow row in rows.GetData(method, new DisposalTracker()).AsTask().GetAwaiter().GetResult())
+            {
+                if (rows is MemberDataAttributeBase { MemberType: null } member) member.MemberType = type;
+                IReadOnlyCollection<ITheoryDataRow> all = rows.GetData(method, new DisposalTracker()).AsTask().GetAwaiter().GetResult();
+                // A theory that nobody plays would notice nothing, in silence.
+                if (all.Count == 0) throw new InvalidOperationException($"{type.Name}.{method.Name} has no rows");
+                foreach (ITheoryDataRow row in all)
                     cases.Add(new TestCase($"{type.Name}.{method.Name}({string.Join(", ", row.GetData())})".ReplaceLineEndings(" "), method, row.GetData()));
+            }
         }
     }
 }
