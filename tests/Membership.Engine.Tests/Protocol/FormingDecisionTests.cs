@@ -45,6 +45,8 @@ public sealed class FormingDecisionTests
     [InlineData(Three, "1:V 2: 3:V", "12", "6:12")]
     [InlineData(Three, "1:V 2:new 3:V", "12", "the stores of {2} are empty and do not count")]
     [InlineData(Three, "1:V 2:new 3:V", "123", "6:13")]
+    [InlineData("V=5:123 W=6:13<5", "1:V+W 2: 3:V", "123", "7:13")]
+    [InlineData("V=5:123 W=6:13<5", "1:V+W 2: 3:V", "12", "the stores of {2} are empty and do not count")]
     [InlineData(Five, "1:V 2:new 3:V 4:new 5:V", "1234", "the stores of {2,4} are empty and do not count")]
     // First formings that were interrupted: one view that names the store will do, if no other names another store for it.
     [InlineData("", "1: 2: 3:", "12", "1:12")]

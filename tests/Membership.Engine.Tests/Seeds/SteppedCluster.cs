@@ -108,6 +108,30 @@ internal sealed class SteppedCluster
         });
     }
 
+    /// <summary>A message as that node could say it now, taken in at once.</summary>
+    /// <param name="from">Its sender.</param>
+    /// <param name="to">Its receiver.</param>
+    /// <param name="body">What it says.</param>
+    /// <param name="inForce">The view that its header names; null = the sender's own.</param>
+    /// <returns>Why it was dropped (None = it was not), and what the receiver sent meanwhile.</returns>
+    public (DropReason Dropped, List<(int To, MessageBody? Body)> Said) Say(int from, int to, MessageBody? body, ViewId? inForce = null)
+    {
+        Stepped sender = Nodes[from], receiver = Nodes[to];
+        // An old number: nothing is acknowledged by it.
+        MessageHeader header = new()
+        {
+            From = new NodeId(from), FromIncarnation = sender.Core.Incarnation, To = new NodeId(to), ToIncarnation = receiver.Core.Incarnation,
+            InForce = inForce ?? sender.Core.InForce?.Id ?? ViewId.None, Sequence = 1, Flags = HeaderFlags.Hears,
+        };
+        int drops = receiver.Drops.Count;
+        var said = new List<(int, MessageBody?)>();
+        Action<MessageHeader, MessageBody?>? before = receiver.Said;
+        receiver.Said = (answer, content) => said.Add((answer.To.Value, content));
+        receiver.Do((core, now) => core.Receive(in header, 0, body, now));
+        receiver.Said = before;
+        return (receiver.Drops.Count > drops ? receiver.Drops[^1].Reason : DropReason.None, said);
+    }
+
     /// <summary>To the next thing that happens.</summary>
     public void Step()
     {
@@ -339,13 +363,15 @@ internal sealed class Stepped : IProtocolEffects
 
     public void Notify(ClusterChangeNotification change, ViewId view) => Told.Add(change);
 
-    public void StateApplied(LogEntry entry, ClusterState state)
-    {
-    }
+    /// <summary>Entries of the replicated state, as they were carried out.</summary>
+    public List<LogEntry> Applied { get; } = [];
 
-    public void StateReplaced(ClusterState state)
-    {
-    }
+    public void StateApplied(LogEntry entry, ClusterState state) => Applied.Add(entry);
+
+    /// <summary>States that were taken over whole, or begun anew.</summary>
+    public List<ClusterState> Replaced { get; } = [];
+
+    public void StateReplaced(ClusterState state) => Replaced.Add(state);
 
     public void ProbeCrashEvidence(NodeId node, Incarnation incarnation)
     {
@@ -368,6 +394,16 @@ internal sealed class Stepped : IProtocolEffects
         LastDrop = reason;
         Drops[reason] = Drops.GetValueOrDefault(reason) + 1;
     }
+
+    /// <summary>Who was quarantined, after how many removals and until when.</summary>
+    public List<(NodeId Node, int Removals, MonotonicTime Until)> Quarantines { get; } = [];
+
+    public void Quarantined(NodeId node, int removals, MonotonicTime until) => Quarantines.Add((node, removals, until));
+
+    /// <summary>Why this node was told that it is kept out.</summary>
+    public List<string> KeptOuts { get; } = [];
+
+    public void KeptOut(NodeId by, string reason) => KeptOuts.Add($"{by}: {reason}");
 
     public void Journal(string line) => Log.Add($"  {_number} {line}");
 
