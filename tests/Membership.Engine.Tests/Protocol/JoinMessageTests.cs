@@ -27,7 +27,7 @@ public sealed class JoinMessageTests
         Assert.Equal(MembershipStatus.Fault, Reply(1, petition with { StoredInForce = new ViewId(view.Epoch.Next, 77) }).Outcome);
         Assert.Equal((MembershipStatus.Ok, new NodeId(1)), (Reply(2, petition).Outcome, Reply(2, petition).Coordinator));
         // A view of this very epoch, or an older one, on its disk is no obstacle; and what epochs it has heard of are exceeded.
-        (_, var started) = cluster.Say(3, 1, petition with { StoredInForce = new ViewId(view.Epoch, 77), HighestEpochSeen = new Epoch(40) });
+        (_, var started) = cluster.Say(3, 1, petition with { StoredInForce = new ViewId(view.Epoch, 77), HighestEpochSeen = new Epoch(view.Epoch.Value + 40) });
         Assert.Contains(started, static one => one is { To: 3, Body: JoinStartMessage { Joiner.Value: 3 } });
         Assert.Contains(started, static one => one is { To: 2, Body: JoinStartMessage { Joiner.Value: 3 } });
         // While its join is under way it is not answered again.
@@ -35,7 +35,7 @@ public sealed class JoinMessageTests
         // The refusals are lost on the way.
         cluster.Run(0.01);
         cluster.Heal();
-        Assert.Equal(41, cluster.UntilInstalled(1, 2, 3).Epoch.Value);
+        Assert.Equal(view.Epoch.Value + 41, cluster.UntilInstalled(1, 2, 3).Epoch.Value);
     }
 
     [Fact]

@@ -123,13 +123,13 @@ internal sealed class SteppedCluster
             From = new NodeId(from), FromIncarnation = sender.Core.Incarnation, To = new NodeId(to), ToIncarnation = receiver.Core.Incarnation,
             InForce = inForce ?? sender.Core.InForce?.Id ?? ViewId.None, Sequence = 1, Flags = HeaderFlags.Hears,
         };
-        int drops = receiver.Drops.Count;
+        receiver.LastDrop = DropReason.None;
         var said = new List<(int, MessageBody?)>();
         Action<MessageHeader, MessageBody?>? before = receiver.Said;
         receiver.Said = (answer, content) => said.Add((answer.To.Value, content));
         receiver.Do((core, now) => core.Receive(in header, 0, body, now));
         receiver.Said = before;
-        return (receiver.Drops.Count > drops ? receiver.Drops[^1].Reason : DropReason.None, said);
+        return (receiver.LastDrop, said);
     }
 
     /// <summary>To the next thing that happens.</summary>
