@@ -86,17 +86,20 @@ public sealed class FarFetchedClaimTests
         Assert.DoesNotContain(cluster[1].Told, static told => told.Change == ClusterChange.InvalidCluster);
     }
 
-    [Fact]
-    public void A_starting_node_does_not_begin_a_life_above_all_lives()
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(long.MaxValue - 1)]
+    [InlineData((1L << 62) + 1)]
+    public void A_starting_node_does_not_begin_a_life_above_all_lives(long floor)
     {
         SteppedCluster cluster = SteppedCluster.Formed(3);
         cluster.Kill(3);
         cluster.UntilInstalled(1, 2);
         Stepped again = cluster.Restart(3);
         again.Start();
-        cluster.Run(0.01);
+        Assert.Equal(NodePhase.Starting, again.Core.Phase);
         var header = new MessageHeader { From = new NodeId(1), FromIncarnation = cluster[1].Core.Incarnation, To = new NodeId(3), InForce = cluster[1].Core.InForce!.Id, Sequence = 1 };
-        cluster.Deliver(in header, 0, new PetitionReplyMessage(MembershipStatus.Ok, NodeId.Invalid, new Incarnation(long.MaxValue), ""));
+        cluster.Deliver(in header, 0, new PetitionReplyMessage(MembershipStatus.Ok, NodeId.Invalid, new Incarnation(floor), ""));
         cluster.UntilInstalled(1, 2, 3);
         Assert.InRange(again.Core.Incarnation.Value, 1, 100);
     }
