@@ -17,7 +17,7 @@ internal static class Cases
     private static readonly Type[] Simulated = [typeof(NotificationTableTests), typeof(QuietWaitTests), typeof(GrayTests)];
 
     /// <summary>Tests of the protocol core stepped by hand that stand elsewhere.</summary>
-    private static readonly Type[] Stepped = [typeof(CallbackOrderTests), typeof(JoinAndLeaveTests), typeof(QuorumResourceTests), typeof(CoordinatorDeathTests)];
+    private static readonly Type[] Stepped = [typeof(CallbackOrderTests), typeof(JoinAndLeaveTests), typeof(QuorumResourceTests), typeof(CoordinatorDeathTests), typeof(StateMessageTests)];
 
     /// <summary>The first two numbers are what SeedTests plays.</summary>
     private const int PlainSeeds = 300, MixedSeeds = 60, SeedsOfEachFamily = 25;
