@@ -186,4 +186,35 @@ public sealed class LeaseTests
             Assert.True(cluster[1].Core.InForce?.Id != view.Id || cluster[1].Core.Lease.HeldUntil <= cluster.Now, "a place that was lost came back in its epoch");
         }
     }
+
+    [Fact]
+    public void While_the_record_that_puts_a_larger_view_in_force_is_written_the_lease_needs_the_acknowledgements_of_both_views()
+    {
+        var cluster = new SteppedCluster(4);
+        foreach (int number in (int[])[1, 2, 3]) cluster[number].Start();
+        ClusterView view = cluster.UntilInstalled(1, 2, 3);
+        cluster.Run(1);
+        bool writing = false;
+        cluster[1].Disk = (id, state) =>
+        {
+            if (state.InForce?.Id == view.Id) cluster[1].Write(id, state);
+            else writing = true;
+        };
+        cluster[4].Start();
+        cluster.Until(() => writing);
+        Assert.Equal(view.Id, cluster[1].Core.InForce!.Id);
+        // Two of three carry the former view, but not the new one, of which two of four are no majority.
+        cluster.Cut(1, 3);
+        int valid = 0;
+        MonotonicTime end = cluster.Now + 2 * L;
+        while (cluster.Now < end)
+        {
+            cluster.Step();
+            if (cluster[1].Core.Lease.ValidUntil <= cluster.Now) continue;
+            valid++;
+            TimeSpan age = cluster[1].Core.TakeSnapshot(cluster.Now).Peers.Single(static peer => peer.Node.Value == 3).Acknowledged;
+            Assert.True(cluster[1].Core.Lease.ValidUntil <= cluster.Now - age + L * 0.99, "the lease rests on fewer than the view that is being put in force needs");
+        }
+        Assert.True(valid > 3);
+    }
 }

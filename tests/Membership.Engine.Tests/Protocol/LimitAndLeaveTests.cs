@@ -183,4 +183,30 @@ public sealed class LimitAndLeaveTests
         Assert.Equal([later.Id], both.WithInForce(view).Pending.Select(static one => one.Id));
         Assert.Empty(both.WithInForce(later).Pending);
     }
+
+    [Fact]
+    public void Who_left_says_farewell_on_every_tick_to_whoever_has_not_answered_and_is_down_after_a_stages_bound()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        cluster.Run(1);
+        cluster[3].Ask(static (core, id, now) => core.Leave(id, now));
+        cluster.Until(() => cluster[3].Core.InForce is { } view && !view.Contains(new NodeId(3)));
+        MonotonicTime left = cluster.Now;
+        // Node 1 answers, node 2 is not heard any more.
+        cluster.CutOneWay(2, 3);
+        var said = new List<int>();
+        cluster[3].Said = (header, _) => said.Add(header.To.Value);
+        cluster.Until(() => cluster[3].Core.Phase == NodePhase.Down);
+        Assert.InRange((cluster.Now - left) / T, 3, 5);
+        Assert.InRange(said.Count(static to => to == 2), 3, 12);
+        Assert.InRange(said.Count(static to => to == 1), 0, 2);
+        // When all have answered, it is down at once.
+        SteppedCluster calm = SteppedCluster.Formed(3);
+        calm.Run(1);
+        calm[3].Ask(static (core, id, now) => core.Leave(id, now));
+        calm.Until(() => calm[3].Core.InForce is { } view && !view.Contains(new NodeId(3)));
+        left = calm.Now;
+        calm.Until(() => calm[3].Core.Phase == NodePhase.Down);
+        Assert.True(calm.Now - left < T);
+    }
 }
