@@ -352,7 +352,7 @@ internal sealed partial class MembershipCore
                 Stuck("the formers' configured nodes, weights or policy differ");
                 return;
             }
-            if (!_forceForm && HeardOfForcedEpoch(testimonies, known.Append(current)) is { } forced)
+            if (!_forceForm && HeardOfForcedEpoch(testimonies, known, current) is { } forced)
             {
                 Stuck($"a cluster was formed by force in epoch {forced}, and no node here knows its view: start a node of it, or, if they are lost for good, form by force here");
                 return;
@@ -456,13 +456,14 @@ internal sealed partial class MembershipCore
 
     /// <summary>
     /// Somebody here has heard of an epoch that only an operator's order can have made, and nobody has its view: what is known here was given up by
-    /// that order, however many promised it.
+    /// that order, however many promised it. A view that goes on from a forced one (a joiner's promise) is not that one.
     /// </summary>
-    private Epoch? HeardOfForcedEpoch(List<Testimony> testimonies, IEnumerable<ClusterView> known)
+    private Epoch? HeardOfForcedEpoch(List<Testimony> testimonies, List<ClusterView> known, ClusterView current)
     {
         if (Defect(PlantedDefects.ForcedEpochForgotten)) return null;
-        Epoch newest = Epoch.None;
-        foreach (ClusterView view in known) newest = Epoch.Max(newest, view.Epoch);
+        Epoch newest = current.Epoch;
+        foreach (ClusterView view in known.OrderBy(static view => view.Epoch))
+            if (!IsForcedStep(newest, view.BaseEpoch)) newest = Epoch.Max(newest, view.Epoch);
         Epoch heard = HighestHeard(testimonies, newest, FarthestClaim);
         return IsForcedStep(newest, heard) ? heard : null;
     }
