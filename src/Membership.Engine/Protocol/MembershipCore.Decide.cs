@@ -258,8 +258,7 @@ internal sealed partial class MembershipCore
         foreach (NodeId node in removed)
         {
             Peer? peer = Find(node);
-            Incarnation life = _base is { } current && current.Contains(node) ? current.Find(node).Incarnation : Incarnation.None;
-            if (peer is not null && life != Incarnation.None && peer.Released == life) continue;
+            if (peer is not null && _base is { } current && current.Contains(node) && peer.IsReleased(current.Find(node))) continue;
             until = MonotonicTime.Max(until, (peer?.LastAcked ?? _processStart) + _timing.LossPeriod);
         }
         if (until > _now && !Defect(PlantedDefects.SkipLeaseWait))

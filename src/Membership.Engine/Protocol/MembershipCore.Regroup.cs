@@ -226,7 +226,7 @@ internal sealed partial class MembershipCore
         if (_base is { } view)
         {
             Incarnation life = view.Find(peer.Node).Incarnation;
-            if (peer.Released == life && peer.Incarnation == life && !(peer.Status?.Has(StatusFlags.Leaving) ?? false)) return true;
+            if (peer.IsReleased(view.Find(peer.Node)) && peer.Incarnation == life && !(peer.Status?.Has(StatusFlags.Leaving) ?? false)) return true;
             if (peer.Incarnation > life && peer.CannotVote) return true;
             if (peer.UnansweredSince != MonotonicTime.MaxValue && peer.UnansweredSends > _options.ActivateTicks && _now - peer.UnansweredSince >= ActivateBound) return true;
         }
@@ -466,8 +466,9 @@ internal sealed partial class MembershipCore
     /// <summary>The lease of this life is known to be over: nobody waits for it any more.</summary>
     private void Release(Peer peer, Incarnation life)
     {
-        if (peer.Released == life) return;
-        peer.Released = life;
+        long store = (_inForce ?? _base) is { } view && view.Contains(peer.Node, life) ? view.Find(peer.Node).StoreId : peer.Incarnation == life ? peer.StoreId : 0;
+        if (peer.Released == life && peer.ReleasedStore == store) return;
+        (peer.Released, peer.ReleasedStore) = (life, store);
         _patienceUntil = MonotonicTime.MinValue;
         _statusDirty |= InRegroup;
     }
@@ -517,7 +518,7 @@ internal sealed partial class MembershipCore
         NodeSet released = default;
         if (_base is { } view)
             foreach (Peer peer in _peerList)
-                if (peer.Released != Incarnation.None && view.Contains(peer.Node) && peer.Released == view.Find(peer.Node).Incarnation) released = released.With(peer.Node);
+                if (view.Contains(peer.Node) && peer.IsReleased(view.Find(peer.Node))) released = released.With(peer.Node);
         return new StatusMessage(
             _activation, _stage, flags, _heard, _closed, RelayedRows(), IsMember ? null : _durable.InForce, NewerPending(), HighestSeen,
             _state.HighestEpochPersisted, _state.StoreId, _configurationHash, _decision ?? _seenDecision, _arbitrationFailures, _ejected, released, Tip);

@@ -72,6 +72,11 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     /// <summary>The life whose lease is known to be over (clean leave, acknowledged poison, restart with lock, crash evidence).</summary>
     public Incarnation Released;
 
+    /// <summary>On which store: a replaced disk counts lives from the start again.</summary>
+    public long ReleasedStore;
+
+    public bool IsReleased(in ClusterMember member) => Released != Incarnation.None && Released == member.Incarnation && ReleasedStore == member.StoreId;
+
     public bool TripwireLost;
     public MonotonicTime TripwireLostAt = MonotonicTime.MinValue;
 
