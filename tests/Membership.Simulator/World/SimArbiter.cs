@@ -153,9 +153,11 @@ internal sealed class SimArbiter(ClusterWorld world, SimProcess process)
             }, ok =>
             {
                 if (!End(operation) || !ok || OwnedUntil == MonotonicTime.MinValue) return;
-                Believe(mine ? before + OwnerPeriod : MonotonicTime.MinValue);
-                MonotonicTime until = OwnedUntil;
+                MonotonicTime until = mine ? before + OwnerPeriod : MonotonicTime.MinValue;
+                if (mine) Believe(until);
                 process.Call(now => process.Core.WitnessOwnershipChanged(until, now));
+                // Not before: what was due by now is said first, and goes by what was given before (seed 81079).
+                if (!mine) Believe(until);
             });
         });
     }
