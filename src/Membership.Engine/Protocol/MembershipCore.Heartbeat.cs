@@ -23,6 +23,7 @@ internal sealed partial class MembershipCore
         header.Sequence = peer.RecordSend(_now, view, body as StatusMessage);
         bool acknowledges = peer.AckableView == view && view != ViewId.None && MayAcknowledge(peer);
         header.Acknowledged = acknowledges || Defect(PlantedDefects.AcknowledgeOtherEpoch) ? peer.AckableSequence : 0;
+        if (header.Acknowledged != 0) peer.AckGivenView = view;
         if (_ownedUntil > _now && _options.WitnessKeepsRecord && !_voteIsForDecision)
         {
             header.OwnershipRemaining = _ownedUntil - _now;
@@ -56,10 +57,16 @@ internal sealed partial class MembershipCore
 
     /// <summary>
     /// Answers at once; asks for an acknowledgement in turn when ours is not fresh, which makes ping, pong, ack. Who asks in stages 1 to 3
-    /// has not heard of our status for a while, or may have missed it.
+    /// has not heard of our status for a while, or may have missed it; so may one that waits for others in stage 4 or 5, or was told longer ago
+    /// than that takes. Whom we told that the view is in force here answers that of itself.
     /// </summary>
     private void Answer(Peer peer, int path)
-        => Send(peer, IsDeciding && !MustKeepQuiet ? BuildStatus() : null, WantsAcknowledgement(peer) && _now - peer.LastRequestAt >= _timing.ClockPeriod / 4 ? HeaderFlags.AckRequested : HeaderFlags.None, path);
+    {
+        bool cleansUp = InRegroup && !IsDeciding, justTold = _now - peer.SentStatusAt < _timing.ClockPeriod / 2;
+        bool asks = WantsAcknowledgement(peer) && _now - peer.LastRequestAt >= _timing.ClockPeriod / 4 && !(cleansUp && justTold);
+        bool waits = cleansUp && peer.Status is { } theirs && peer.StatusInForce == InForceId && (theirs.Has(StatusFlags.StageDone) || !justTold);
+        Send(peer, (IsDeciding || waits) && !MustKeepQuiet ? BuildStatus() : null, asks ? HeaderFlags.AckRequested : HeaderFlags.None, path);
+    }
 
     private bool WantsAcknowledgement(Peer peer)
         => IsMember && Phase == NodePhase.Member && _inForce!.Contains(peer.Node)
@@ -199,9 +206,9 @@ internal sealed partial class MembershipCore
         bool answer = (header.Flags & HeaderFlags.AckRequested) != 0;
         // After a view change our own newest message may predate the peer's move: ask again at once.
         answer |= header.InForce == InForceId && IsMember && peer.AckedView != InForceId && WantsAcknowledgement(peer)
-            && _now - peer.LastSentAt > _timing.ClockPeriod / 8;
-        // It entered before our own first word of that view came: it cannot have acknowledged that one.
-        answer |= entered && InRegroup && peer.AckedView != InForceId && WantsAcknowledgement(peer);
+            && _now - peer.LastSentAt > (InRegroup ? _timing.ClockPeriod / 2 : _timing.ClockPeriod / 8);
+        // It entered before our own first word of that view came, which cannot have acknowledged what it said then.
+        answer |= entered && InRegroup && !IsDeciding && peer.AckGivenView != InForceId && Phase == NodePhase.Member;
         if (body is StatusMessage && IsDeciding && HasJustTold(peer)) answer = false;
         if (answer && MayAnswer(peer, in header)) (_answerTo, _answerPath, _answerSequence) = (peer, path, peer.LastSequence);
         return outcome;

@@ -486,6 +486,8 @@ internal sealed partial class MembershipCore
         // Done here: whoever still waits in stage 4 or 5 is told so.
         if (!InRegroup && status.Stage < RegroupStage.Stabilised)
             Send(peer, BuildStatus() with { Activation = status.Activation, Stage = RegroupStage.Stabilised }, WantsAcknowledgement(peer) ? HeaderFlags.AckRequested : HeaderFlags.None);
+        // Past that here: it has not heard so, or it would not wait there.
+        else if (InRegroup && status.Stage < _stage && status.Has(StatusFlags.StageDone)) SendStatus(peer);
         _allDoneHeard |= status.Has(StatusFlags.AllDone);
         return DropReason.None;
     }

@@ -36,8 +36,8 @@ internal sealed partial class MembershipCore
     {
         bool repeat = !_statusDirty;
         _statusDirty = false;
-        // In stages 4 and 5 a loss holds up hosts.
-        _repeatAt = _now + (IsDeciding ? _timing.ClockPeriod : _timing.ClockPeriod / 2);
+        // In stages 4 and 5 a loss holds up hosts; what takes longer than that is a callback.
+        _repeatAt = _now + (IsDeciding || _now - _stageStartedAt >= 2 * _timing.ClockPeriod ? _timing.ClockPeriod : _timing.ClockPeriod / 2);
         if (MustKeepQuiet)
         {
             // Say nothing new before the write is done, but do not fall silent.
@@ -50,8 +50,9 @@ internal sealed partial class MembershipCore
         if (!IsDeciding)
         {
             // Who is not in the view yet acknowledges by the status it enters with.
+            bool all = !repeat || IsCoordinatorQuiet;
             foreach (NodeId node in _inForce!.Nodes)
-                if (Find(node) is { } member) SendToMember(member, body, (repeat || member.HeardView == InForceId) && WantsAcknowledgement(member));
+                if (Find(node) is { } member && (all || IsWaitedFor(member))) SendToMember(member, body, repeat || (member.HeardView == InForceId && WantsAcknowledgement(member)));
             return;
         }
         repeat &= SaysTheSame(body, _saidStatus);
@@ -68,6 +69,38 @@ internal sealed partial class MembershipCore
             Send(peer, body, asks ? HeaderFlags.AckRequested : HeaderFlags.None);
         }
     }
+
+    /// <summary>
+    /// Stages 4 and 5, half a tick later: who has not shown the view, or lacks something of what this node waits for. Between a member and the
+    /// coordinator, who waits for its report and whose next stage it waits for, both repeat; a second one is asked, too, whether all have done
+    /// the stage, or one loss more would cost another half tick. A coordinator that is past the stage without a word that all are (it
+    /// entered this view by a join) cannot help: then everybody is asked who has not reported.
+    /// </summary>
+    private bool IsWaitedFor(Peer member)
+    {
+        if (member.HeardView != InForceId || (Lease.ValidUntil <= _now && member.AckedView != InForceId)) return true;
+        if (!StateIsReady && member.Status?.Activation != _activation) return true;
+        if (Find(_inForce!.Coordinator) is not { } coordinator) return !Reports(member, _stage);
+        return member == coordinator || (_stageDone && member.Node == Deputy) || (Reports(coordinator, _stage + 1) && !Reports(member, _stage));
+    }
+
+    /// <summary>Whom this node asks beside the coordinator: the next number, around the end, so that not all ask the same.</summary>
+    private NodeId Deputy
+    {
+        get
+        {
+            NodeId first = NodeId.Invalid;
+            foreach (NodeId node in _inForce!.Nodes.Without(_inForce.Coordinator))
+            {
+                if (node > _self) return node;
+                if (!first.IsValid) first = node;
+            }
+            return first;
+        }
+    }
+
+    /// <summary>It says nothing although it was asked: then everybody tells everybody, and all who hear each other get on without it.</summary>
+    private bool IsCoordinatorQuiet => Find(_inForce!.Coordinator) is { } coordinator && _now - MonotonicTime.Max(coordinator.LastHeard, _stageStartedAt) >= _timing.ClockPeriod;
 
     /// <summary>A status in the view in force is a ping: the next heartbeat comes an interval later.</summary>
     private void SendToMember(Peer peer, StatusMessage body, bool ask)

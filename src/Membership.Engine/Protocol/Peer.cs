@@ -66,6 +66,9 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     public ulong AckableSequence;
     public ViewId AckableView;
 
+    /// <summary>The newest view of which we sent it an acknowledgement.</summary>
+    public ViewId AckGivenView;
+
     /// <summary>When a message that this node acknowledged was last received; a starting node counts from its start (design 3.4).</summary>
     public MonotonicTime LastAcked = start;
 
@@ -152,7 +155,7 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
         CannotVote = false;
         AckedSentAt = WitnessUntil = OwnerClaimUntil = HeardByAt = MonotonicTime.MinValue;
         HeardSequence = AckableSequence = StatusSequence = 0;
-        AckedView = AckableView = StatusInForce = HeardView = ViewId.None;
+        AckedView = AckableView = AckGivenView = StatusInForce = HeardView = ViewId.None;
         Status = HeldStatus = null;
         StatusAt = MonotonicTime.MinValue;
         TripwireLost = false;
