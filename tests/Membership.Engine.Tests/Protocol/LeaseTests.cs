@@ -217,4 +217,32 @@ public sealed class LeaseTests
         }
         Assert.True(valid > 3);
     }
+
+    [Fact]
+    public void While_the_record_that_puts_a_view_without_it_in_force_is_written_a_node_is_not_acknowledged()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        ClusterView view = cluster[1].Core.InForce!;
+        bool writing = false;
+        cluster[1].Disk = (id, state) =>
+        {
+            if (state.InForce?.Id == view.Id) cluster[1].Write(id, state);
+            else writing = true;
+        };
+        cluster.Cut(1, 3);
+        cluster.Cut(2, 3);
+        cluster.Until(() => writing);
+        Assert.Equal(view.Id, cluster[1].Core.InForce!.Id);
+        int said = 0;
+        cluster[1].Said = (header, _) =>
+        {
+            if (header.To.Value != 3) return;
+            said++;
+            Assert.Equal(0ul, header.Acknowledged);
+        };
+        cluster.Heal();
+        cluster.Run(0.5);
+        Assert.Equal(view.Id, cluster[1].Core.InForce!.Id);
+        Assert.True(said > 0, "it never spoke to the node it removes");
+    }
 }
