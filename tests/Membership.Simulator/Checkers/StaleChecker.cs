@@ -106,6 +106,8 @@ internal sealed class StaleChecker(ClusterWorld world, ViewChainChecker chain)
     {
         State state = Of(process);
         if (process.Core.Stage != RegroupStage.None || state.Installed != view.Id) return;
+        // Who said so in an earlier view and still holds to it does not say it again.
+        if (state.ToldInvalid) state.LastInvalid = view.Id;
         if (state.MetAnother && !state.ToldInvalid && state.LastInvalid != view.Id)
             world.Violate("invalid-cluster", $"node {process.Number} serves in {view}, met another cluster, and does not say so.");
         state.MetAnother = false;
