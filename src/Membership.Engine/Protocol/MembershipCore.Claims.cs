@@ -40,6 +40,8 @@ internal sealed partial class MembershipCore
             _effects.Dropped(DropReason.Malformed, from);
             return;
         }
+        // Whoever is in force obeys no order that it has only heard of, and remembers none: it would keep the next forming, long after.
+        if (IsMember && IsForcedStep(_state.HighestEpochPersisted, epoch)) return;
         bool forced = Phase == NodePhase.Starting && IsForcedStep(HighestSeen, epoch);
         See(epoch);
         // A forming obeys it: not to be forgotten by another start.

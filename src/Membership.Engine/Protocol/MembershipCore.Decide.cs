@@ -460,6 +460,8 @@ internal sealed partial class MembershipCore
     private Epoch? HeardOfForcedEpoch(List<Testimony> testimonies, List<ClusterView> known, ClusterView current)
     {
         if (Defect(PlantedDefects.ForcedEpochForgotten)) return null;
+        // All stores are here, and none was ever given a view as high: the order was never carried out.
+        if (_clique == _configured && testimonies.TrueForAll(static testimony => !testimony.Empty)) return null;
         Epoch newest = current.Epoch;
         foreach (ClusterView view in known.OrderBy(static view => view.Epoch))
             if (!IsForcedStep(newest, view.BaseEpoch)) newest = Epoch.Max(newest, view.Epoch);

@@ -65,6 +65,13 @@ internal sealed partial class MembershipCore
         return false;
     }
 
+    private ClusterView? PromisedBeyond(Epoch epoch)
+    {
+        foreach (ClusterView pending in _state.Pending)
+            if (IsForcedStep(epoch, pending.Epoch)) return pending;
+        return null;
+    }
+
     // ---- the starting node ----
 
     private void OnStartingTick()
@@ -302,6 +309,12 @@ internal sealed partial class MembershipCore
         if (Phase == NodePhase.Joining && _own!.Id == start.JoinId) return DropReason.None;
         if (Phase is not (NodePhase.Starting or NodePhase.Joining) || _voting || _writing is not null) return DropReason.UnexpectedKind;
         if (start.Current.Nodes.Any(node => Find(node) is null)) return DropReason.UnknownNode;
+        if (PromisedBeyond(start.Current.Epoch) is { } promised)
+        {
+            // No regroup over there comes to its number, so none could settle it.
+            Log($"does not join {start.Current}: this node has promised {promised} of a cluster that was formed by force");
+            return DropReason.NotMember;
+        }
         Phase = NodePhase.Joining;
         _stage = RegroupStage.None;
         ResetDecision();

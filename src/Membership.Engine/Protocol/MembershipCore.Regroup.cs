@@ -249,8 +249,6 @@ internal sealed partial class MembershipCore
         foreach (NodeId node in _closed)
         {
             if (node == _self || Agrees(node)) continue;
-            bool closed = HasClosedWithoutThisNode(node);
-            if (closed && _now >= _stageStartedAt + _timing.ClockPeriod) continue;
             // Whoever still says "stage 1" waits for somebody else: it gets its own activate bound, and no blame.
             StatusMessage? theirs = Find(node)?.Status;
             bool activating = theirs is { Stage: RegroupStage.Activate };
@@ -260,7 +258,7 @@ internal sealed partial class MembershipCore
                 _stageStartedAt = _now;
                 return;
             }
-            MonotonicTime bound = _stageStartedAt + (closed ? _timing.ClockPeriod : StageBound + (activating ? ActivateBound : TimeSpan.Zero));
+            MonotonicTime bound = _stageStartedAt + StageBound + (activating ? ActivateBound : TimeSpan.Zero);
             (_waitingFor, _patienceUntil) = (node, bound);
             if (_now >= bound)
             {
@@ -272,18 +270,6 @@ internal sealed partial class MembershipCore
         }
         SetStage(RegroupStage.Prune);
         BeginPrune();
-    }
-
-    /// <summary>
-    /// All in its set have that very set, and this node is not in it: what is said here reaches none of them, so they cannot come to agree. They are
-    /// waited for a tick (had they only been late they would raise the attempt by then), and then go by their own rows.
-    /// </summary>
-    private bool HasClosedWithoutThisNode(NodeId node)
-    {
-        if (!_rows.TryGetValue(node, out ConnectivityRow? row) || row.Closed.Contains(_self)) return false;
-        foreach (NodeId other in row.Closed)
-            if (!_rows.TryGetValue(other, out ConnectivityRow? theirs) || theirs.Closed != row.Closed) return false;
-        return true;
     }
 
     private bool Agrees(NodeId node) => _rows.TryGetValue(node, out ConnectivityRow? row) && row.Closed == _closed;
