@@ -107,6 +107,9 @@ internal sealed partial class MembershipCore
         See(view.Epoch);
         RecordChanges(view);
         _state = _state.WithInForce(view);
+        // A cluster that runs without it has taken this node in: it obeys no order any more that it only heard of.
+        Epoch known = Epoch.Max(view.Epoch, _state.HighestEpochPersisted);
+        if (IsForcedStep(known, HighestSeen)) (_highestSeen, _state) = (known, _state with { HighestEpochSeen = known });
         SaveState();
     }
 

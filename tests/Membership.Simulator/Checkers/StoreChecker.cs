@@ -1,6 +1,7 @@
 // What is durable never goes back: on one disk the epoch in force, the highest epochs and the incarnation only grow,
 // one write is in flight at a time, and a pending view leaves only for a newer view in force (or as void, which is
 // checked by its consequences in the chain).
+using Membership.Engine;
 using Membership.Engine.Protocol;
 using Membership.Simulator.World;
 
@@ -26,7 +27,9 @@ internal sealed class StoreChecker(ClusterWorld world)
         if (before.InForce is { } same && state.InForce!.Epoch == same.Epoch && state.InForce.Id != same.Id)
             world.Violate("store", $"node {node}: the view in force on disk changes within epoch {same.Epoch}.");
         if (state.Incarnation < before.Incarnation) world.Violate("store", $"node {node}: the incarnation on disk goes back.");
-        if (state.HighestEpochSeen < before.HighestEpochSeen) world.Violate("store", $"node {node}: the highest epoch seen on disk goes back.");
+        // Only what was heard of another chain is forgotten, and only by a view that comes into force.
+        bool otherChain = state.InForce is { } entered && entered.Epoch > (before.InForce?.Epoch ?? Epoch.None) && before.HighestEpochSeen.Value - entered.Epoch.Value > int.MaxValue;
+        if (state.HighestEpochSeen < before.HighestEpochSeen && !otherChain) world.Violate("store", $"node {node}: the highest epoch seen on disk goes back.");
         if (state.HighestEpochPersisted < before.HighestEpochPersisted) world.Violate("store", $"node {node}: the highest epoch persisted on disk goes back.");
     }
 }
