@@ -33,8 +33,10 @@ internal sealed class ViewChainChecker(ClusterWorld world)
     {
         // Most writes repeat what the disk held; only the views of a changed state are looked at.
         if (ReferenceEquals(_lastSeen[node], state)) return;
+        // Which of two things in one write came first, nobody can see (seed 730734): only what was in force before it counts.
+        ClusterView? before = _lastSeen[node] is { } last && last.StoreId == state.StoreId && last.InForceId == state.InForceId ? state.InForce : null;
         _lastSeen[node] = state;
-        foreach (ClusterView pending in state.Pending) Written(node, pending, state.InForce);
+        foreach (ClusterView pending in state.Pending) Written(node, pending, before);
         if (state.InForce is not { } view) return;
         Written(node, view);
         if (_inForce.Count > 0 && _inForce[^1].Id == view.Id) return;
