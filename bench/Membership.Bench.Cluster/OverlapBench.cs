@@ -82,7 +82,7 @@ internal sealed class OverlapBench(Options options, TextWriter output)
 
     private static async Task TheirsAsync(CorosyncCluster cluster, SplitFault fault, Measured both, Measured alone, CancellationToken cancellationToken)
     {
-        int[] all = [.. Enumerable.Range(1, cluster.Nodes)], owners = all[..(all.Length / 2)], others = all[(all.Length / 2)..];
+        int[] all = cluster.All, owners = all[..(all.Length / 2)], others = all[(all.Length / 2)..];
         long from = TestbedCluster.Now, deadline = from + (long)Watch.TotalNanoseconds;
         cluster.Network.Links = Links(fault, owners, others);
         while (TestbedCluster.Now < deadline && !Over(cluster, owners, others)) await Task.Delay(10, cancellationToken);

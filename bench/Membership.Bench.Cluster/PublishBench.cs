@@ -42,13 +42,13 @@ internal sealed class PublishBench(Options options, TextWriter output)
     {
         await using var cluster = new RegroupCluster(nodes, TimeSpan.FromMilliseconds(125), crashEvidence: false, program: program);
         await cluster.FormAsync(cancellationToken);
-        int[] all = [.. Enumerable.Range(1, nodes)];
+        int[] all = cluster.All;
         Measured started = new(), joined = new(), cpu = new();
         for (int run = 0; run < options.Runs; run++)
         {
             int victim = nodes - run % nodes;
             long from = cluster.Make(BenchFault.Kill, victim);
-            await cluster.AgreedAsync([.. all.Where(node => node != victim)], from, cancellationToken);
+            await cluster.SurvivedAsync(BenchFault.Kill, victim, from, cancellationToken);
             from = await cluster.MendAsync(BenchFault.Kill, victim, cancellationToken);
             await cluster.AgreedAsync(all, from, cancellationToken);
             NodeLife life = cluster.Life(victim);

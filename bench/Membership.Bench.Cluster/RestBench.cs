@@ -55,7 +55,7 @@ internal sealed class RestBench(Options options, TextWriter output)
         double cpu = 0, memory = 0;
         (long packets, long bytes) = cluster.Network.SentByNodes();
         int live = 0;
-        foreach (int node in Enumerable.Range(1, cluster.Nodes))
+        foreach (int node in cluster.All)
         {
             if (!File.Exists($"/proc/{cluster.ProcessOf(node)}/stat")) continue;
             live++;
