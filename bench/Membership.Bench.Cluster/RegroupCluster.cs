@@ -5,6 +5,8 @@ namespace Membership.Bench.Cluster;
 
 internal sealed class RegroupCluster : BenchCluster
 {
+    private static readonly TimeSpan LongestClaim = TimeSpan.FromSeconds(1.5);
+
     private readonly TestbedCluster _cluster;
 
     public RegroupCluster(int nodes, TimeSpan clockPeriod, bool crashEvidence, bool traced = false, string? program = null)
@@ -19,6 +21,8 @@ internal sealed class RegroupCluster : BenchCluster
             Program = program,
             // Two cannot outvote one: something has to say which half goes on.
             Witness = nodes == 2 ? WitnessBackend.File : WitnessBackend.None,
+            // Loss detection of L is that of the owner's claim, too: what holds longer than L is waited for longer.
+            FilePeriod = LongestClaim < clockPeriod * 8 ? LongestClaim : clockPeriod * 8,
         });
 
     public override string Name => "regroup";

@@ -6,8 +6,6 @@ namespace Membership.Testbed;
 /// <summary>The plan of a cluster.</summary>
 public sealed record ClusterPlan
 {
-    private static readonly TimeSpan FilePeriod = TimeSpan.FromSeconds(1.5);
-
     /// <summary>How many nodes.</summary>
     public required int Nodes { get; init; }
 
@@ -39,6 +37,9 @@ public sealed record ClusterPlan
 
     /// <summary>The witness; default none.</summary>
     public WitnessBackend Witness { get; init; } = WitnessBackend.None;
+
+    /// <summary>How long a claim to the witness of files holds; it is renewed three times in that. Default 1.5 s, above the pauses of a loaded machine.</summary>
+    public TimeSpan FilePeriod { get; init; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>Whether nodes serve and work as densely as a host would and record it; default true. Without it there is nothing to judge, only membership.</summary>
     public bool Recorded { get; init; } = true;

@@ -121,7 +121,7 @@ internal sealed partial class SimProcess : IProtocolEffects
             case RequestKind.Start:
                 // The header: after a failed join the node must leave, then it may try again.
                 if (_world.Chance.Chance(0.3)) Run(_world.SupervisorDelay(), () => Node.Kill("its start failed", power: false));
-                else Run(Ticks.Millisecond, () => Call(now => Core.Leave(NewRequest(RequestKind.Leave), now)));
+                else Run(Ticks.Millisecond, LeaveAfterFailedStart);
                 break;
             case RequestKind.Leave:
                 Run(_world.SupervisorDelay(), () => Call(now => Core.Start(NewRequest(RequestKind.Start), StartedByForce, now)));

@@ -145,6 +145,13 @@ internal sealed partial class SimProcess
         Call(now => Core.Leave(NewRequest(forGood ? RequestKind.LeaveForGood : RequestKind.Leave), now));
     }
 
+    // As much its host's own wish as any other leave, also where the start "failed" because the node was a member already.
+    private void LeaveAfterFailedStart()
+    {
+        _world.Health.TouchNode(Number);
+        Call(now => Core.Leave(NewRequest(RequestKind.Leave), now));
+    }
+
     public void Eject(int node)
     {
         if (Ready && _world.Node(node).Process is { } target) target.EjectAsked = true;
