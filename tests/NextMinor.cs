@@ -40,12 +40,19 @@ internal static class NextMinor
     /// <summary>A message of a kind that today's version has never heard of.</summary>
     public static byte[] OfUnknownKind(in MessageHeader header) => Frame(header, UnknownKind, [1, 2, 3], BodyExtra);
 
-    /// <summary>What today's version understands of the same message of the later one.</summary>
-    public static void Understand(ref MessageHeader header, ref MessageBody? body)
+    /// <summary>A message of today's version with a longer header, an unknown flag and a longer body; for what names views and so cannot be read here.</summary>
+    public static byte[] Extend(ReadOnlySpan<byte> message)
     {
-        DecodeResult result = MessageCodec.TryDecode(Extend(header, body), out MessageHeader understood, out MessageBody? content);
-        if (result != DecodeResult.Ok) throw new InvalidOperationException($"a {body?.Kind ?? MessageKind.Heartbeat} of the next minor version is {result}");
-        (header, body) = (understood, content);
+        int bodyLength = message.Length - MessageCodec.HeaderSize;
+        var longer = new byte[message.Length + HeaderExtra + BodyExtra];
+        longer.AsSpan().Fill(Filler);
+        message[..MessageCodec.HeaderSize].CopyTo(longer);
+        message[MessageCodec.HeaderSize..].CopyTo(longer.AsSpan(MessageCodec.HeaderSize + HeaderExtra));
+        longer[1] = MessageCodec.MinorVersion + 1;
+        longer[3] |= UnknownHeaderFlag;
+        BinaryPrimitives.WriteUInt16LittleEndian(longer.AsSpan(8), MessageCodec.HeaderSize + HeaderExtra);
+        BinaryPrimitives.WriteInt32LittleEndian(longer.AsSpan(12), bodyLength + BodyExtra);
+        return longer;
     }
 
     private static byte[] Frame(in MessageHeader header, byte kind, ReadOnlySpan<byte> content, int extra)

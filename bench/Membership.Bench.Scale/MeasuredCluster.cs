@@ -30,7 +30,7 @@ internal sealed class MeasuredCluster
     public MeasuredCluster(WorldOptions options)
     {
         World = new ClusterWorld(options, new Trace(null)) { OnMoment = Note };
-        World.Network.Watch = (in MessageHeader _, MessageBody? body) => _meter.Count(body);
+        World.Network.Watch = (in MessageHeader header, MessageBody? body) => _meter.Count(in header, body);
     }
 
     public ClusterWorld World { get; }

@@ -8,9 +8,7 @@ namespace Membership.Bench.Scale;
 internal sealed class WireMeter
 {
     private byte[] _buffer = new byte[1 << 16];
-    private MessageBody? _last;
-    private int _lastBytes;
-    private int _lastDatagrams;
+    private readonly (MessageBody? Body, int Bytes, int Datagrams)[] _last = new (MessageBody?, int, int)[3];
 
     public long Messages { get; private set; }
 
@@ -21,26 +19,28 @@ internal sealed class WireMeter
     /// <summary>The longest message so far, header included.</summary>
     public int Longest { get; private set; }
 
-    public void Count(MessageBody? body)
+    /// <summary>Counts a message between nodes of today's version, which all have shown that they are.</summary>
+    public void Count(in MessageHeader header, MessageBody? body)
     {
+        MessageForm form = body is not StatusMessage ? MessageForm.Plain : header.NamesViews ? MessageForm.Named : MessageForm.Brief;
         Messages++;
-        if (!ReferenceEquals(body, _last) || _lastBytes == 0) Encode(body);
-        Datagrams += _lastDatagrams;
-        Bytes += _lastBytes;
+        ref var last = ref _last[(int)form];
+        if (!ReferenceEquals(body, last.Body) || last.Bytes == 0) last = Encode(body, form);
+        Datagrams += last.Datagrams;
+        Bytes += last.Bytes;
     }
 
-    private void Encode(MessageBody? body)
+    private (MessageBody? Body, int Bytes, int Datagrams) Encode(MessageBody? body, MessageForm form)
     {
-        if (!MessageCodec.TryEncodeBody(body, _buffer, out int bodyLength))
+        if (!MessageCodec.TryEncodeBody(body, form, _buffer, out int bodyLength))
         {
             _buffer = new byte[2 * (MessageCodec.HeaderSize + bodyLength)];
-            MessageCodec.TryEncodeBody(body, _buffer, out bodyLength);
+            MessageCodec.TryEncodeBody(body, form, _buffer, out bodyLength);
         }
         int length = MessageCodec.HeaderSize + bodyLength;
         if (length > MessageCodec.MaxMessageSize) throw new InvalidOperationException($"A {body!.Kind} of {length} bytes is longer than a message may be ({MessageCodec.MaxMessageSize}).");
         Longest = Math.Max(Longest, length);
-        _last = body;
-        _lastDatagrams = DatagramSealer.FragmentCount(length);
-        _lastBytes = length + _lastDatagrams * DatagramHeader.Overhead;
+        int datagrams = DatagramSealer.FragmentCount(length);
+        return (body, length + datagrams * DatagramHeader.Overhead, datagrams);
     }
 }

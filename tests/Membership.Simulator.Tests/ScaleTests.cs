@@ -100,16 +100,20 @@ public sealed class ScaleTests : IDisposable
         var datagram = new byte[DatagramSealer.MaxDatagramSize];
         int most = 0;
         var header = new MessageHeader { From = new NodeId(1), To = new NodeId(2), FromIncarnation = new Incarnation(1) };
-        foreach (MessageBody? body in bodies.Append<MessageBody?>(null))
+        foreach ((MessageBody? body, bool names) in bodies.SelectMany(static body => new (MessageBody?, bool)[] { (body, false), (body, true) }).Append((null, false)))
         {
-            Assert.True(MessageCodec.TryEncode(in header, body, message, out int length));
+            header.NamesViews = names;
+            MessageForm form = body is not StatusMessage ? MessageForm.Plain : names ? MessageForm.Named : MessageForm.Brief;
+            Assert.True(MessageCodec.TryEncodeBody(body, form, message, out int length));
+            length += MessageCodec.HeaderSize;
+            MessageCodec.EncodeHeader(in header, MessageCodec.KindOf(body, form), length - MessageCodec.HeaderSize, message);
             int fragments = DatagramSealer.FragmentCount(length), sealedBytes = 0;
             most = Math.Max(most, fragments);
             ulong first = sealer.Reserve(header.To, fragments);
             for (int i = 0; i < fragments; i++) sealedBytes += sealer.SealFragment(header.To, header.FromIncarnation, first, i, fragments, message.AsSpan(0, length), datagram);
             var meter = new WireMeter();
-            meter.Count(body);
-            meter.Count(body);
+            meter.Count(in header, body);
+            meter.Count(in header, body);
             Assert.Equal((2, 2 * fragments, 2 * sealedBytes), (meter.Messages, meter.Datagrams, meter.Bytes));
         }
         Assert.Equal(2, most);

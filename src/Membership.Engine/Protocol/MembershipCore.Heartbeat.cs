@@ -21,6 +21,7 @@ internal sealed partial class MembershipCore
         header.ToIncarnation = body is PetitionMessage ? Incarnation.None : peer.Incarnation;
         header.InForce = view;
         header.Sequence = peer.RecordSend(_now, view, body as StatusMessage);
+        if (body is StatusMessage status) header.NamesViews = NamesViews(peer, status, header.Sequence);
         bool acknowledges = peer.AckableView == view && view != ViewId.None && MayAcknowledge(peer);
         header.Acknowledged = acknowledges || Defect(PlantedDefects.AcknowledgeOtherEpoch) ? peer.AckableSequence : 0;
         if (header.Acknowledged != 0) peer.AckGivenView = view;

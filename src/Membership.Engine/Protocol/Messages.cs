@@ -43,6 +43,9 @@ internal struct MessageHeader
     public TimeSpan OwnershipRemaining;
 
     public HeaderFlags Flags;
+
+    /// <summary>For this node's own codec, not sent: the receiver holds the views of the status behind this header, so that their ids are enough.</summary>
+    public bool NamesViews;
 }
 
 internal enum MessageKind : byte
@@ -65,6 +68,9 @@ internal enum MessageKind : byte
     UpdateCommit = 15,
     StateAsk = 16,
     StateOffer = 17,
+
+    /// <summary>A status in fewer bytes, since minor version 1; it is read as a <see cref="StatusMessage"/>.</summary>
+    BriefStatus = 18,
 }
 
 internal enum RoleChange : byte
@@ -202,6 +208,17 @@ internal sealed record StatusMessage(
     StateTip Tip) : MessageBody(MessageKind.Status)
 {
     public bool Has(StatusFlags flag) => (Flags & flag) != 0;
+
+    /// <summary>By contents: what was decoded has arrays of its own.</summary>
+    public bool Equals(StatusMessage? other)
+        => ReferenceEquals(this, other) || (other is not null
+            && Activation == other.Activation && Stage == other.Stage && Flags == other.Flags && Heard == other.Heard && Closed == other.Closed
+            && HighestEpochSeen == other.HighestEpochSeen && HighestEpochPersisted == other.HighestEpochPersisted && StoreId == other.StoreId
+            && ConfigurationHash == other.ConfigurationHash && ArbitrationFailures == other.ArbitrationFailures && Ejected == other.Ejected
+            && Released == other.Released && Tip == other.Tip && StoredInForce == other.StoredInForce && Decision == other.Decision
+            && (Pending == other.Pending || Pending.AsSpan().SequenceEqual(other.Pending.AsSpan())) && (Rows == other.Rows || Rows.AsSpan().SequenceEqual(other.Rows.AsSpan())));
+
+    public override int GetHashCode() => HashCode.Combine(Activation, Stage, Flags, Heard, Closed, HighestEpochSeen, Decision);
 }
 
 /// <summary>A starting node asks any member to be let in.</summary>

@@ -118,6 +118,13 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     public MonotonicTime SentStatusAt = MonotonicTime.MinValue;
     public StatusMessage? HeldStatus;
 
+    /// <summary>The first status to it whose views were only named, and which it has not been seen to understand; 0 = none. When that was sent.</summary>
+    public ulong NamedSequence;
+    public MonotonicTime NamedAt;
+
+    /// <summary>The view of a decision that it was told in full.</summary>
+    public ViewId ToldView;
+
     public MonotonicTime LastPoisonAt = MonotonicTime.MinValue;
     public MonotonicTime LastNudgeAt = MonotonicTime.MinValue;
 
@@ -141,7 +148,11 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     /// <summary>It got this very message; a higher number would say nothing about one before it.</summary>
     public void NoteAcknowledged(ulong sequence)
     {
-        if (_ring[sequence % RingSize] is { Status: { } status } entry && entry.Sequence == sequence) HeldStatus = status;
+        if (_ring[sequence % RingSize] is { Status: { } status } entry && entry.Sequence == sequence)
+        {
+            HeldStatus = status;
+            if (sequence >= NamedSequence) NamedSequence = 0;
+        }
     }
 
     /// <summary>What it asked, as which life, and when, while another join was under way.</summary>
@@ -157,6 +168,8 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
         HeardSequence = AckableSequence = StatusSequence = 0;
         AckedView = AckableView = AckGivenView = StatusInForce = HeardView = ViewId.None;
         Status = HeldStatus = null;
+        NamedSequence = 0;
+        ToldView = ViewId.None;
         StatusAt = MonotonicTime.MinValue;
         TripwireLost = false;
         Silences = 0;

@@ -121,4 +121,5 @@ internal enum PlantedDefects : long
     NoQuestions = 1L << 33,
     PetitionsForgotten = 1L << 34,
     ForcedEpochForgotten = 1L << 35,
+    NeverInFullAgain = 1L << 36,
 }

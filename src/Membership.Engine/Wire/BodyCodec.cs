@@ -11,7 +11,7 @@ internal static class BodyCodec
     private const int MinRowBytes = 4 + 2 + 8 + 1 + 1 + 2;
 
     /// <summary>Whether this version knows how to read a kind.</summary>
-    public static bool Knows(MessageKind kind) => kind is > MessageKind.Heartbeat and <= MessageKind.StateOffer;
+    public static bool Knows(MessageKind kind) => kind is > MessageKind.Heartbeat and <= MessageKind.BriefStatus;
 
     public static void Write(ref WireWriter writer, MessageBody body)
     {
@@ -105,19 +105,19 @@ internal static class BodyCodec
         {
             MessageKind.Status => ReadStatus(ref reader),
             MessageKind.Petition => new PetitionMessage(
-                reader.I32(), reader.U64(), reader.I64(), reader.Bool(), reader.Bool(), ReadViewId(ref reader), ReadEpoch(ref reader), reader.Bool()),
-            MessageKind.PetitionReply => new PetitionReplyMessage(ReadOutcome(ref reader), reader.Node(), ReadIncarnation(ref reader), reader.Text()),
-            MessageKind.JoinStart => new JoinStartMessage(reader.I64(), reader.Node(), ReadIncarnation(ref reader), ReadView(ref reader)),
-            MessageKind.JoinReady => new JoinReadyMessage(reader.I64(), ReadEpoch(ref reader), reader.Bool(), reader.I64()),
+                reader.I32(), reader.U64(), reader.I64(), reader.Bool(), reader.Bool(), ReadViewId(ref reader), reader.Epoch(), reader.Bool()),
+            MessageKind.PetitionReply => new PetitionReplyMessage(ReadOutcome(ref reader), reader.Node(), reader.Incarnation(), reader.Text()),
+            MessageKind.JoinStart => new JoinStartMessage(reader.I64(), reader.Node(), reader.Incarnation(), ReadView(ref reader)),
+            MessageKind.JoinReady => new JoinReadyMessage(reader.I64(), reader.Epoch(), reader.Bool(), reader.I64()),
             MessageKind.JoinPrepare => new JoinPrepareMessage(reader.I64(), ReadView(ref reader), ReadView(ref reader), reader.Bool() ? StateCodec.ReadState(ref reader) : null),
             MessageKind.JoinPrepared => new JoinPreparedMessage(reader.I64(), ReadViewId(ref reader)),
             MessageKind.JoinFailed => new JoinFailedMessage(reader.I64(), ReadOutcome(ref reader)),
-            MessageKind.Poison => new PoisonMessage(ReadIncarnation(ref reader), ReadEpoch(ref reader)),
-            MessageKind.PoisonAcknowledged => new PoisonAcknowledgedMessage(ReadIncarnation(ref reader), ReadEpoch(ref reader), reader.Bool()),
+            MessageKind.Poison => new PoisonMessage(reader.Incarnation(), reader.Epoch()),
+            MessageKind.PoisonAcknowledged => new PoisonAcknowledgedMessage(reader.Incarnation(), reader.Epoch(), reader.Bool()),
             MessageKind.UpdateRequest => new UpdateRequestMessage(StateCodec.ReadBatch(ref reader)),
-            MessageKind.UpdatePrepare => new UpdatePrepareMessage(StateCodec.ReadEntry(ref reader), reader.Count64(), ReadEpoch(ref reader)),
-            MessageKind.UpdatePrepared => new UpdatePreparedMessage(reader.Count64(), ReadEpoch(ref reader)),
-            MessageKind.UpdateCommit => new UpdateCommitMessage(reader.Count64(), ReadEpoch(ref reader)),
+            MessageKind.UpdatePrepare => new UpdatePrepareMessage(StateCodec.ReadEntry(ref reader), reader.Count64(), reader.Epoch()),
+            MessageKind.UpdatePrepared => new UpdatePreparedMessage(reader.Count64(), reader.Epoch()),
+            MessageKind.UpdateCommit => new UpdateCommitMessage(reader.Count64(), reader.Epoch()),
             MessageKind.StateAsk => new StateAskMessage(reader.Count64(), reader.Count64()),
             MessageKind.StateOffer => new StateOfferMessage(
                 reader.Count64(), reader.Bool() ? StateCodec.ReadState(ref reader) : null, reader.Bool() ? StateCodec.ReadEntry(ref reader) : null,
@@ -188,7 +188,7 @@ internal static class BodyCodec
 
     private static StatusMessage? ReadStatus(ref WireReader reader)
     {
-        var activation = new ActivationId(ReadEpoch(ref reader), reader.I32());
+        var activation = new ActivationId(reader.Epoch(), reader.I32());
         byte stage = reader.U8();
         var flags = (StatusFlags)reader.U16();
         NodeSet heard = reader.NodeSet(), closed = reader.NodeSet();
@@ -196,21 +196,21 @@ internal static class BodyCodec
         for (int i = 0; i < rows.Length && !reader.Failed; i++)
         {
             WireReader row = reader.Record();
-            rows[i] = new ConnectivityRow(row.Node(), ReadIncarnation(ref row), row.NodeSet(), row.NodeSet(), (StatusFlags)row.U16());
+            rows[i] = new ConnectivityRow(row.Node(), row.Incarnation(), row.NodeSet(), row.NodeSet(), (StatusFlags)row.U16());
             if (!rows[i].Node.IsValid) row.Fail();
             reader.End(row);
         }
         ClusterView? inForce = reader.Bool() ? ReadView(ref reader) : null;
         var pending = new ClusterView[reader.Count(ViewCodec.MinBytes)];
         for (int i = 0; i < pending.Length && !reader.Failed; i++) pending[i] = ReadView(ref reader);
-        Epoch highestSeen = ReadEpoch(ref reader), highestPersisted = ReadEpoch(ref reader);
+        Epoch highestSeen = reader.Epoch(), highestPersisted = reader.Epoch();
         long storeId = reader.I64();
         ulong configurationHash = reader.U64();
         Decision? decision = reader.Bool() ? ReadDecision(ref reader) : null;
         int arbitrationFailures = reader.I32();
         NodeSet ejected = reader.NodeSet(), released = reader.NodeSet();
         long applied = reader.Count64();
-        var tip = new StateTip(applied, ReadEpoch(ref reader), reader.Count64());
+        var tip = new StateTip(applied, reader.Epoch(), reader.Count64());
         if (activation.Attempt < 0 || stage > (byte)RegroupStage.Stabilised) reader.Fail();
         return reader.Failed ? null : new StatusMessage(
             activation, (RegroupStage)stage, flags, heard, closed, ImmutableArray.Create(rows), inForce, ImmutableArray.Create(pending),
@@ -220,7 +220,7 @@ internal static class BodyCodec
     private static Decision ReadDecision(ref WireReader reader)
     {
         WireReader record = reader.Record();
-        var decision = new Decision(record.Node(), ReadIncarnation(ref record), ReadView(ref record), record.NodeSet(), record.NodeSet());
+        var decision = new Decision(record.Node(), record.Incarnation(), ReadView(ref record), record.NodeSet(), record.NodeSet());
         reader.End(record);
         return decision;
     }
@@ -238,21 +238,7 @@ internal static class BodyCodec
         writer.U64(view.Hash);
     }
 
-    private static ViewId ReadViewId(ref WireReader reader) => new(ReadEpoch(ref reader), reader.U64());
-
-    private static Epoch ReadEpoch(ref WireReader reader)
-    {
-        long value = reader.I64();
-        if (value < 0) reader.Fail();
-        return new Epoch(value);
-    }
-
-    private static Incarnation ReadIncarnation(ref WireReader reader)
-    {
-        long value = reader.I64();
-        if (value < 0) reader.Fail();
-        return new Incarnation(value);
-    }
+    private static ViewId ReadViewId(ref WireReader reader) => new(reader.Epoch(), reader.U64());
 
     private static RoleChange ReadRoleChange(ref WireReader reader)
     {

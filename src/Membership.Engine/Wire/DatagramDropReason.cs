@@ -54,4 +54,7 @@ public enum DatagramDropReason
 
     /// <summary>A fragment of a message that was given up because its other fragments did not come in time.</summary>
     FragmentAbandoned = 16,
+
+    /// <summary>Authentic, but it names a view that this node does not know and that did not come in time. Its sender says it in full when nothing comes back.</summary>
+    UnknownView = 17,
 }

@@ -23,10 +23,9 @@ internal sealed class MessageChannel : IAsyncDisposable
     private readonly MessageHandler _handler;
     private readonly byte[] _datagram = GC.AllocateUninitializedArray<byte>(DatagramSealer.MaxDatagramSize, pinned: true);
     private readonly byte[][] _opened;
-    private byte[] _message = new byte[4096];
-    private MessageBody? _encodedBody;
-    private int _encodedBodyLength;
-    private int _encodedLength;
+    private readonly WireMemory _memory = new();
+    private readonly HeldMessages _held = new();
+    private readonly Encoded[] _encoded = [new(), new(), new()];
 
     public MessageChannel(
         IDatagramTransport transport, DatagramSealer sealer, DatagramOpener opener, DatagramCounters counters, MessageHandler handler)
@@ -54,11 +53,19 @@ internal sealed class MessageChannel : IAsyncDisposable
     /// <returns>False when it was certainly lost on every path asked for.</returns>
     public bool Send(in MessageHeader header, int path, MessageBody? body)
     {
-        if (!Encode(body)) return false;
-        MessageCodec.EncodeHeader(header, body?.Kind ?? MessageKind.Heartbeat, _encodedLength, _message);
-        if (path >= 0) return SendOn(header, path);
+        MessageForm form = _memory.FormOf(in header, body);
+        Encoded encoded = _encoded[(int)form];
+        if (!encoded.Encode(body, form))
+        {
+            Counters.CountSendFailure();
+            return false;
+        }
+        // Before it is sent: what this node says, others may name to it.
+        if (encoded.IsNew) _memory.Views.Note(body);
+        ReadOnlySpan<byte> message = encoded.WithHeader(in header, body, form);
+        if (path >= 0) return SendOn(in header, path, message);
         bool sent = false;
-        for (int every = 0; every < _transport.PathCount; every++) sent |= SendOn(header, every);
+        for (int every = 0; every < _transport.PathCount; every++) sent |= SendOn(in header, every, message);
         return sent;
     }
 
@@ -67,38 +74,8 @@ internal sealed class MessageChannel : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _transport.DisposeAsync();
 
-    private bool Encode(MessageBody? body)
+    private bool SendOn(in MessageHeader header, int path, ReadOnlySpan<byte> message)
     {
-        if (body is null)
-        {
-            // The buffer keeps the last body: a heartbeat only writes the header before it.
-            _encodedLength = 0;
-            return true;
-        }
-        if (ReferenceEquals(body, _encodedBody))
-        {
-            _encodedLength = _encodedBodyLength;
-            return true;
-        }
-        _encodedBody = null;
-        if (!MessageCodec.TryEncodeBody(body, _message, out int length))
-        {
-            if (MessageCodec.HeaderSize + length > MessageCodec.MaxMessageSize)
-            {
-                Counters.CountSendFailure();
-                return false;
-            }
-            _message = new byte[Math.Max(2 * _message.Length, MessageCodec.HeaderSize + length)];
-            MessageCodec.TryEncodeBody(body, _message, out length);
-        }
-        _encodedBody = body;
-        _encodedLength = _encodedBodyLength = length;
-        return true;
-    }
-
-    private bool SendOn(in MessageHeader header, int path)
-    {
-        ReadOnlySpan<byte> message = _message.AsSpan(0, MessageCodec.HeaderSize + _encodedLength);
         int fragments = DatagramSealer.FragmentCount(message.Length);
         ulong first = _sealer.Reserve(header.To, fragments);
         bool sent = true;
@@ -134,7 +111,37 @@ internal sealed class MessageChannel : IAsyncDisposable
 
     private DatagramDropReason Deliver(in OpenedDatagram opened, ReadOnlySpan<byte> message, int path)
     {
-        switch (MessageCodec.TryDecode(message, out MessageHeader header, out MessageBody? body))
+        DatagramDropReason reason = Deliver(in opened, message, path, out bool learnt);
+        if (reason == DatagramDropReason.UnknownView)
+        {
+            // Somebody's word overtook the decider's: it waits for it a moment.
+            Hold(new HeldMessage(opened, message.ToArray(), path, Environment.TickCount64));
+            return DatagramDropReason.None;
+        }
+        if (learnt) DeliverHeld();
+        return reason;
+    }
+
+    private void DeliverHeld()
+    {
+        foreach (HeldMessage held in _held.TakeAll())
+        {
+            OpenedDatagram opened = held.Opened;
+            DatagramDropReason reason = Environment.TickCount64 - held.At > HeldMessages.Patience ? DatagramDropReason.UnknownView : Deliver(in opened, held.Message, held.Path, out _);
+            if (reason == DatagramDropReason.UnknownView && Environment.TickCount64 - held.At <= HeldMessages.Patience) Hold(held);
+            else if (reason != DatagramDropReason.None) Counters.CountDropped(reason);
+        }
+    }
+
+    private void Hold(HeldMessage message)
+    {
+        for (int lost = _held.Hold(message); lost > 0; lost--) Counters.CountDropped(DatagramDropReason.UnknownView);
+    }
+
+    private DatagramDropReason Deliver(in OpenedDatagram opened, ReadOnlySpan<byte> message, int path, out bool learnt)
+    {
+        DecodeResult result = _memory.TryDecode(message, out MessageHeader header, out MessageBody? body, out learnt);
+        switch (result)
         {
             case DecodeResult.Malformed: return DatagramDropReason.Malformed;
             case DecodeResult.OtherMajorVersion: return DatagramDropReason.OtherMajorVersion;
@@ -144,8 +151,43 @@ internal sealed class MessageChannel : IAsyncDisposable
         if (header.From != opened.Sender || header.FromIncarnation != opened.Incarnation) return DatagramDropReason.Malformed;
         // A node whose disk was wiped begins below its former lives; it may ask for the floor, and nothing else.
         if (opened.FormerLife && body is not PetitionMessage) return DatagramDropReason.OldIncarnation;
+        if (result == DecodeResult.UnknownView) return DatagramDropReason.UnknownView;
         Counters.CountDelivered();
         _handler(in header, path, body);
         return DatagramDropReason.None;
+    }
+
+    // One form of the last body that was sent in it, so that a broadcast encodes it once; a heartbeat only writes the header before it.
+    private sealed class Encoded
+    {
+        private byte[] _message = new byte[512];
+        private MessageBody? _body;
+        private int _bodyLength;
+
+        /// <summary>The body was not the one encoded before.</summary>
+        public bool IsNew { get; private set; }
+
+        /// <summary>False when it is longer than a message may be.</summary>
+        public bool Encode(MessageBody? body, MessageForm form)
+        {
+            IsNew = body is not null && !ReferenceEquals(body, _body);
+            if (!IsNew) return true;
+            _body = null;
+            if (!MessageCodec.TryEncodeBody(body, form, _message, out _bodyLength))
+            {
+                if (MessageCodec.HeaderSize + _bodyLength > MessageCodec.MaxMessageSize) return false;
+                _message = new byte[Math.Max(2 * _message.Length, MessageCodec.HeaderSize + _bodyLength)];
+                MessageCodec.TryEncodeBody(body, form, _message, out _bodyLength);
+            }
+            _body = body;
+            return true;
+        }
+
+        public ReadOnlySpan<byte> WithHeader(in MessageHeader header, MessageBody? body, MessageForm form)
+        {
+            int length = body is null ? 0 : _bodyLength;
+            MessageCodec.EncodeHeader(in header, MessageCodec.KindOf(body, form), length, _message);
+            return _message.AsSpan(0, MessageCodec.HeaderSize + length);
+        }
     }
 }

@@ -18,6 +18,22 @@ internal enum DecodeResult
 
     /// <summary>A kind that only a newer minor version has; the header was read.</summary>
     UnknownKind,
+
+    /// <summary>A status that names a view which is not known here; the header was read.</summary>
+    UnknownView,
+}
+
+/// <summary>How a body is written.</summary>
+internal enum MessageForm
+{
+    /// <summary>As every version of this major number reads it.</summary>
+    Plain,
+
+    /// <summary>A status in fewer bytes, its views in full.</summary>
+    Brief,
+
+    /// <summary>A status in fewer bytes, its views by name.</summary>
+    Named,
 }
 
 /// <summary>Encodes and decodes messages. Stateless; safe from any thread.</summary>
@@ -27,7 +43,7 @@ internal enum DecodeResult
 internal static class MessageCodec
 {
     public const byte MajorVersion = 1;
-    public const byte MinorVersion = 0;
+    public const byte MinorVersion = 1;
     public const int HeaderSize = 72;
 
     /// <summary>The largest message: a status of 1024 nodes with all rows and several views is about half of it.</summary>
@@ -64,20 +80,28 @@ internal static class MessageCodec
 
     /// <summary>Writes only the body, to where it belongs behind a header, so that a broadcast encodes it once.</summary>
     /// <returns>False when it does not fit; <paramref name="bodyLength"/> is the body's length in any case.</returns>
-    public static bool TryEncodeBody(MessageBody? body, Span<byte> destination, out int bodyLength)
+    public static bool TryEncodeBody(MessageBody? body, Span<byte> destination, out int bodyLength) => TryEncodeBody(body, MessageForm.Plain, destination, out bodyLength);
+
+    /// <summary>Writes only the body, in one of its forms.</summary>
+    public static bool TryEncodeBody(MessageBody? body, MessageForm form, Span<byte> destination, out int bodyLength)
     {
         var writer = new WireWriter(destination.Length < HeaderSize ? default : destination[HeaderSize..]);
-        if (body is not null) BodyCodec.Write(ref writer, body);
+        if (form != MessageForm.Plain && body is StatusMessage status) BriefStatusCodec.Write(ref writer, status, form == MessageForm.Named);
+        else if (body is not null) BodyCodec.Write(ref writer, body);
         bodyLength = writer.Position;
         return destination.Length >= HeaderSize && !writer.Overflowed;
     }
 
+    /// <summary>The kind that stands in the header of a body in one of its forms.</summary>
+    public static MessageKind KindOf(MessageBody? body, MessageForm form)
+        => body is null ? MessageKind.Heartbeat : form != MessageForm.Plain && body is StatusMessage ? MessageKind.BriefStatus : body.Kind;
+
     /// <summary>Writes the header before a body of the given length.</summary>
-    public static void EncodeHeader(in MessageHeader header, MessageKind kind, int bodyLength, Span<byte> destination)
+    public static void EncodeHeader(in MessageHeader header, MessageKind kind, int bodyLength, Span<byte> destination, byte minorVersion = MinorVersion)
     {
         Span<byte> to = destination[..HeaderSize];
         to[0] = MajorVersion;
-        to[1] = MinorVersion;
+        to[1] = minorVersion;
         to[2] = (byte)kind;
         to[3] = (byte)header.Flags;
         BinaryPrimitives.WriteUInt16LittleEndian(to[4..], (ushort)header.From.Value);
@@ -94,15 +118,23 @@ internal static class MessageCodec
         BinaryPrimitives.WriteInt64LittleEndian(to[64..], Math.Max(0, header.OwnershipRemaining.Ticks));
     }
 
+    /// <summary>Reads a message that names no view; never throws. A heartbeat allocates nothing.</summary>
+    public static DecodeResult TryDecode(ReadOnlySpan<byte> source, out MessageHeader header, out MessageBody? body) => TryDecode(source, null, MinorVersion, out header, out body);
+
     /// <summary>Reads a message; never throws. A heartbeat allocates nothing.</summary>
-    public static DecodeResult TryDecode(ReadOnlySpan<byte> source, out MessageHeader header, out MessageBody? body)
+    /// <param name="source">Any bytes.</param>
+    /// <param name="views">The views that a status may name; null = none.</param>
+    /// <param name="minorVersion">Of the reader.</param>
+    /// <param name="header">The header, if it could be read.</param>
+    /// <param name="body">The body; null for a heartbeat and on any failure.</param>
+    public static DecodeResult TryDecode(ReadOnlySpan<byte> source, ViewMemory? views, byte minorVersion, out MessageHeader header, out MessageBody? body)
     {
         header = default;
         body = null;
         if (source.Length < 2) return DecodeResult.Malformed;
         if (source[0] != MajorVersion) return DecodeResult.OtherMajorVersion;
         if (source.Length < HeaderSize) return DecodeResult.Malformed;
-        bool newerMinor = source[1] > MinorVersion;
+        bool newerMinor = source[1] > minorVersion;
         int headerLength = BinaryPrimitives.ReadUInt16LittleEndian(source[HeaderLengthOffset..]);
         uint bodyLength = BinaryPrimitives.ReadUInt32LittleEndian(source[BodyLengthOffset..]);
         if (headerLength < HeaderSize || headerLength > source.Length || bodyLength > (uint)(source.Length - headerLength)) return DecodeResult.Malformed;
@@ -112,10 +144,11 @@ internal static class MessageCodec
         var kind = (MessageKind)source[2];
         ReadOnlySpan<byte> content = source.Slice(headerLength, (int)bodyLength);
         if (kind == MessageKind.Heartbeat) return content.IsEmpty || newerMinor ? DecodeResult.Ok : DecodeResult.Malformed;
-        if (!BodyCodec.Knows(kind)) return newerMinor ? DecodeResult.UnknownKind : DecodeResult.Malformed;
+        if (!BodyCodec.Knows(kind) || (kind == MessageKind.BriefStatus && minorVersion < BriefStatusCodec.SinceMinor)) return newerMinor ? DecodeResult.UnknownKind : DecodeResult.Malformed;
         var reader = new WireReader(content, tolerateExtra: newerMinor);
-        body = BodyCodec.Read(ref reader, kind);
-        if (body is not null && reader.AtEnd) return DecodeResult.Ok;
+        bool unknownView = false;
+        body = kind == MessageKind.BriefStatus ? BriefStatusCodec.Read(ref reader, views, out unknownView) : BodyCodec.Read(ref reader, kind);
+        if (reader.AtEnd && (body is not null || unknownView)) return body is not null ? DecodeResult.Ok : DecodeResult.UnknownView;
         body = null;
         return DecodeResult.Malformed;
     }

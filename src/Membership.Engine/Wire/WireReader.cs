@@ -74,6 +74,40 @@ internal ref struct WireReader
         return Engine.NodeSet.FromWords(words[..count]);
     }
 
+    /// <summary>A set as words or as ranges, which rise and do not touch. Allocates only for nodes above 64.</summary>
+    public NodeSet CompactSet()
+    {
+        if (_rest.IsEmpty || _rest[0] < WireWriter.CompactRanges) return NodeSet();
+        int ranges = U8() - WireWriter.CompactRanges;
+        Span<ulong> words = stackalloc ulong[NodeId.MaxValue / 64];
+        words.Clear();
+        int before = -1;
+        for (int i = 0; i < ranges && !Failed; i++)
+        {
+            int first = U16(), last = U16();
+            if (first <= before + 1 || last < first || last > NodeId.MaxValue)
+            {
+                Fail();
+                return default;
+            }
+            for (int bit = first - 1; bit < last; bit++) words[bit >> 6] |= 1UL << (bit & 63);
+            before = last;
+        }
+        return Failed ? default : Engine.NodeSet.FromWords(words);
+    }
+
+    public Epoch Epoch()
+    {
+        long value = Count64();
+        return new Epoch(value);
+    }
+
+    public Incarnation Incarnation()
+    {
+        long value = Count64();
+        return new Incarnation(value);
+    }
+
     /// <summary>A number that is never below 0.</summary>
     public long Count64()
     {

@@ -1,6 +1,7 @@
 // Writes little-endian fields into a span. Past the end it goes on counting without writing, so that the same code
 // measures (over an empty span) and writes.
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Text;
 
 namespace Membership.Engine.Wire;
@@ -9,6 +10,12 @@ internal ref struct WireWriter(Span<byte> destination)
 {
     /// <summary>Longest text in UTF-8 bytes; what is longer is cut at a character.</summary>
     public const int MaxTextBytes = 1024;
+
+    /// <summary>Set in the first byte of a set that is written as ranges; the other bits are their number.</summary>
+    public const int CompactRanges = 0x80;
+
+    /// <summary>Bytes of a range.</summary>
+    public const int NodeRange = 4;
 
     private readonly Span<byte> _destination = destination;
 
@@ -57,6 +64,39 @@ internal ref struct WireWriter(Span<byte> destination)
         int count = set.WordCount;
         U8((byte)count);
         for (int i = 0; i < count; i++) U64(set.Word(i));
+    }
+
+    /// <summary>A set as ranges (u8 128 + their number; per range u16 first, u16 last) when that is shorter than its words.</summary>
+    public void CompactSet(NodeSet set)
+    {
+        int ranges = 0;
+        bool inside = false;
+        for (int i = 0, words = set.WordCount; i < words; i++)
+        {
+            ulong word = set.Word(i);
+            ranges += BitOperations.PopCount(word & ~(word << 1 | (inside ? 1UL : 0)));
+            inside = word >> 63 != 0;
+        }
+        if (ranges * NodeRange >= set.WordCount * sizeof(ulong))
+        {
+            NodeSet(set);
+            return;
+        }
+        U8((byte)(CompactRanges | ranges));
+        int first = 0, last = 0;
+        foreach (NodeId node in set)
+        {
+            if (first == 0) first = node.Value;
+            else if (node.Value != last + 1)
+            {
+                U16((ushort)first);
+                U16((ushort)last);
+                first = node.Value;
+            }
+            last = node.Value;
+        }
+        U16((ushort)first);
+        U16((ushort)last);
     }
 
     public void Text(string text)

@@ -11,7 +11,7 @@ namespace Membership.Simulator.Commands;
 internal sealed record CommandLine
 {
     private const string Usage = """
-        eng/simulate --seeds 1..1000 [--nodes 2..9] [--policy NodeMajority|NodeAndWitnessMajority|WitnessOnly|TwoNodeWitness|all] [--focus F] [--jobs N] [--defect D] [--mixed-versions]
+        eng/simulate --seeds 1..1000 [--nodes 2..9] [--policy NodeMajority|NodeAndWitnessMajority|WitnessOnly|TwoNodeWitness|all] [--focus F] [--jobs N] [--defect D] [--mixed-versions] [--remember VIEWS]
         eng/simulate --campaign FILE --seeds 1..1000000 [--seconds S] [options as above]   (goes on where FILE ends)
         eng/simulate --replay SEED [--trace] [--nodes ..] [--policy ..] [--focus F] [--defect D]
         eng/simulate --defects all|D1,D2 [--budget SECONDS]
@@ -124,6 +124,7 @@ internal sealed record CommandLine
                 return this with { Filter = Filter with { MinNodes = (int)low, MaxNodes = (int)high } };
             case "--policy" when value == "all": return this with { Filter = Filter with { Policy = null } };
             case "--policy" when Name(value, out QuorumPolicy policy): return this with { Filter = Filter with { Policy = policy } };
+            case "--remember" when Number(value, out int remembered): return this with { Filter = Filter with { RememberedViews = remembered } };
             case "--focus" when Name(value, out FaultFocus focus): return this with { Filter = Filter with { Focus = focus } };
             case "--defect" when Name(value, out PlantedDefects defect): return this with { Filter = Filter with { Defects = defect } };
             case "--defects" when value == "all": return this with { Defects = [.. Enum.GetValues<PlantedDefects>().Where(static defect => defect != PlantedDefects.None)] };

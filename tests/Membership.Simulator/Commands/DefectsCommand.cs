@@ -87,6 +87,7 @@ internal static class DefectsCommand
             PlantedDefects.StaleArrivalTimes => [With(FaultFocus.Pauses, QuorumPolicy.NodeMajority), With(FaultFocus.Moments), With(FaultFocus.Partitions)],
             PlantedDefects.JoinIgnoresPending or PlantedDefects.JoinSkipsJoinerLeaseWait => [With(FaultFocus.Moments), With(FaultFocus.Joins), With(FaultFocus.Churn)],
             PlantedDefects.AcceptOldIncarnation or PlantedDefects.ObeyPoisonForFormerLife => [With(FaultFocus.Datagrams), With(FaultFocus.Joins), With(FaultFocus.Churn)],
+            PlantedDefects.NeverInFullAgain => [With(FaultFocus.Crashes) with { RememberedViews = 0 }, With(FaultFocus.Churn) with { RememberedViews = 0 }],
             PlantedDefects.OneWayEdgeCounts => [With(FaultFocus.Partitions), With(FaultFocus.Mixed)],
             _ => [With(FaultFocus.Churn), With(FaultFocus.Moments), With(FaultFocus.Partitions), With(FaultFocus.Disks), With(FaultFocus.Pauses)],
         };
@@ -95,7 +96,7 @@ internal static class DefectsCommand
     // A safety rule must be missed by a safety checker: any change of a run can end in some other trouble.
     private static bool Counts(PlantedDefects defect, string checker) => defect switch
     {
-        PlantedDefects.NoVoidByTestimony => checker == "liveness",
+        PlantedDefects.NoVoidByTestimony or PlantedDefects.NeverInFullAgain => checker == "liveness",
         PlantedDefects.OneWayEdgeCounts or PlantedDefects.AcceptOldIncarnation or PlantedDefects.JoinIgnoresPending => true,
         PlantedDefects.ObeyPoisonForFormerLife => checker == "poison",
         _ => checker is not ("liveness" or "storm" or "healthy"),

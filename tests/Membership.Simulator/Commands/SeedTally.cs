@@ -29,6 +29,11 @@ internal sealed class SeedTally
 
     public long Installs { get; private set; }
 
+    /// <summary>Statuses whose views were only named, where messages were bytes; and how many of them meant nothing to their receiver.</summary>
+    public long Named { get; private set; }
+
+    public long UnknownViews { get; private set; }
+
     /// <summary>The fingerprint of all stories, whatever the order in which they were told.</summary>
     public ulong Stories { get; private set; }
 
@@ -78,6 +83,8 @@ internal sealed class SeedTally
         Events += result.Events;
         Regroups += result.Regroups;
         Installs += result.Installs;
+        Named += result.Named;
+        UnknownViews += result.UnknownViews;
         _busy += result.Elapsed;
         Stories += ulong.RotateLeft(result.Hash * 0x9E3779B97F4A7C15UL, (int)(seed & 63)) ^ seed;
         if (result.Violation is { } violation) Found.Add(seed, violation);

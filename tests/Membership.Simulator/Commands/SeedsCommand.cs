@@ -19,6 +19,7 @@ internal static class SeedsCommand
         if (tally.SlowestHeal.Seed != 0) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"slowest_heal={tally.SlowestHeal.Share:P0} of the liveness bound (seed {tally.SlowestHeal.Seed})"));
         output.WriteLine($"busiest={tally.Busiest.Regroups} regroups of nodes in one run (seed {tally.Busiest.Seed})");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"slowest={tally.Slowest.Elapsed.TotalMilliseconds:F0} ms for one run (seed {tally.Slowest.Seed})"));
+        if (tally.Named > 0) output.WriteLine($"named={tally.Named} statuses whose views were only named, lost for an unknown name {tally.UnknownViews}");
         output.WriteLine($"stories={tally.Stories:x16}");
         output.WriteLine($"seeds={tally.Runs} violations={tally.Found.Count} events={tally.Events} events_per_s={tally.EventsPerSecond} regroups={tally.Regroups} installs={tally.Installs}");
         return tally.Found.Count == 0 ? 0 : 1;
@@ -46,6 +47,7 @@ internal static class SeedsCommand
         if (filter.Focus is { } focus) options.Add($"--focus {focus}");
         if (filter.Defects != PlantedDefects.None) options.Add($"--defect {filter.Defects}");
         if (filter.MixedVersions) options.Add("--mixed-versions");
+        if (filter.RememberedViews is { } remembered) options.Add(string.Create(CultureInfo.InvariantCulture, $"--remember {remembered}"));
         return string.Join(' ', options);
     }
 

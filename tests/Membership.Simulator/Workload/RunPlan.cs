@@ -3,6 +3,7 @@
 using System.Collections.Immutable;
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Engine.Wire;
 using Membership.Simulator.World;
 
 namespace Membership.Simulator.Workload;
@@ -21,6 +22,9 @@ internal sealed record RunFilter
     public PlantedDefects Defects { get; init; }
 
     public bool MixedVersions { get; init; }
+
+    /// <summary>How many views a node remembers, with every message as bytes; null = as the engine does, with every fourth seed's messages as bytes.</summary>
+    public int? RememberedViews { get; init; }
 }
 
 /// <summary>Which family of faults a run is about.</summary>
@@ -84,6 +88,8 @@ internal sealed record RunPlan(WorldOptions Options, FaultFocus Focus, long Faul
             DiscoveryInL = rng.Pick(0.1, 0.5, 1, 2),
             Defects = filter.Defects,
             MixedVersions = filter.MixedVersions,
+            Encoded = filter.MixedVersions || filter.RememberedViews is not null || seed % 4 == 0,
+            RememberedViews = filter.RememberedViews ?? ViewMemory.DefaultCapacity,
             DelayMin = rng.Pick(50, 100, 300) * Ticks.Microsecond,
             DelaySpread = rng.Span(50 * Ticks.Microsecond, timing.ClockPeriod.Ticks / 16),
             SpikePerMille = rng.Chance(0.3) ? rng.Between(1, 20) : 0,

@@ -7,7 +7,7 @@ namespace Membership.Simulator.Workload;
 
 /// <summary>The verdict on one seed.</summary>
 /// <remarks>Elapsed is real time, for the rate only: nothing in the run depends on it. Healed is the virtual time from the end of the faults to the whole cluster, or -1.</remarks>
-internal sealed record SeedResult(ulong Seed, Violation? Violation, long Events, long Regroups, long Installs, ulong Hash, TimeSpan Elapsed, long Healed, long HealBound);
+internal sealed record SeedResult(ulong Seed, Violation? Violation, long Events, long Regroups, long Installs, ulong Hash, TimeSpan Elapsed, long Healed, long HealBound, long Named, long UnknownViews);
 
 internal static class SeedRun
 {
@@ -28,7 +28,7 @@ internal static class SeedRun
             world.After(0, schedule.Heal);
             healed = RunToWhole(world, bound);
         }
-        return new SeedResult(seed, world.Violation, world.Events, world.Regroups, world.Installs, world.Trace.Hash, Stopwatch.GetElapsedTime(started), healed, bound);
+        return new SeedResult(seed, world.Violation, world.Events, world.Regroups, world.Installs, world.Trace.Hash, Stopwatch.GetElapsedTime(started), healed, bound, world.NamedStatuses, world.UnknownViews);
     }
 
     private static long RunToWhole(ClusterWorld world, long bound)

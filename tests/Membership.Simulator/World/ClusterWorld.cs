@@ -102,6 +102,12 @@ internal sealed class ClusterWorld
 
     public long Drops { get; set; }
 
+    /// <summary>Statuses that were sent with their views named, where messages are bytes.</summary>
+    public long NamedStatuses { get; set; }
+
+    /// <summary>Statuses that were lost because they named a view that their receiver did not know and did not learn in time.</summary>
+    public long UnknownViews { get; set; }
+
     public ReadOnlySpan<SimNode> Nodes => _nodes;
 
     public SimNode Node(int number) => _nodes[number - 1];

@@ -6,7 +6,7 @@ namespace Membership.Simulator.World;
 
 internal enum EventKind : byte
 {
-    /// <summary>A message arrives at a node (Node, Path, Header, Payload = body).</summary>
+    /// <summary>A message arrives at a node (Node, Path, Header, Payload = body, or the whole message as bytes).</summary>
     Message,
 
     /// <summary>A process' timer (Process, Id = the time it was armed for).</summary>

@@ -55,16 +55,21 @@ internal sealed class Network(ClusterWorld world, Rng rng)
         for (int path = 0; path < _options.Paths; path++) At(path, from, to) = default;
     }
 
-    public void Send(in MessageHeader header, int path, MessageBody? body)
+    /// <summary>Sends a message.</summary>
+    /// <param name="header">Its header.</param>
+    /// <param name="path">The path, or -1 for all.</param>
+    /// <param name="body">Its body.</param>
+    /// <param name="encoded">The whole message as bytes, where those are what arrives.</param>
+    public void Send(in MessageHeader header, int path, MessageBody? body, byte[]? encoded = null)
     {
         int from = header.From.Value, to = header.To.Value;
         if (to < 1 || to > _nodes || to == from) return;
         if (path >= 0)
         {
-            SendOn(in header, path, body, from, to);
+            SendOn(in header, path, body, encoded, from, to);
             return;
         }
-        for (int each = 0; each < _options.Paths; each++) SendOn(in header, each, body, from, to);
+        for (int each = 0; each < _options.Paths; each++) SendOn(in header, each, body, encoded, from, to);
     }
 
     /// <summary>Called on arrival: messages in flight when a cut is made are lost with even chance.</summary>
@@ -75,7 +80,7 @@ internal sealed class Network(ClusterWorld world, Rng rng)
         return true;
     }
 
-    private void SendOn(in MessageHeader header, int path, MessageBody? body, int from, int to)
+    private void SendOn(in MessageHeader header, int path, MessageBody? body, byte[]? encoded, int from, int to)
     {
         Messages++;
         Watch?.Invoke(in header, body);
@@ -85,10 +90,10 @@ internal sealed class Network(ClusterWorld world, Rng rng)
             world.Health.TouchLink(from, to);
             return;
         }
-        Deliver(in header, path, body, to, Delay(ref link, from, to));
+        Deliver(in header, path, (object?)encoded ?? body, to, Delay(ref link, from, to));
         int duplicates = _options.DuplicatePerMille + link.DuplicatePerMille;
         if (rng.PerMille(duplicates))
-            Deliver(in header, path, body, to, Delay(ref link, from, to) + (duplicates >= 1000 || rng.Chance(0.5) ? rng.Span(0, link.LateCopies) : 0));
+            Deliver(in header, path, (object?)encoded ?? body, to, Delay(ref link, from, to) + (duplicates >= 1000 || rng.Chance(0.5) ? rng.Span(0, link.LateCopies) : 0));
     }
 
     private long Delay(ref Link link, int from, int to)
@@ -100,14 +105,14 @@ internal sealed class Network(ClusterWorld world, Rng rng)
         return delay;
     }
 
-    private void Deliver(in MessageHeader header, int path, MessageBody? body, int to, long delay)
+    private void Deliver(in MessageHeader header, int path, object? content, int to, long delay)
     {
         ref SimEvent arrival = ref world.Queue.Push(world.Now + delay);
         arrival.Kind = EventKind.Message;
         arrival.Node = to;
         arrival.Path = path;
         arrival.Header = header;
-        arrival.Payload = body;
+        arrival.Payload = content;
     }
 
     private void Change(int from, int to, int path, int by)

@@ -42,6 +42,9 @@ internal sealed class SimNode(ClusterWorld world, int number, NodeClock clock, V
     /// <summary>What is installed here speaks the next minor version: longer messages with fields and flags that today's version does not know.</summary>
     public bool NextMinor { get; set; }
 
+    /// <summary>What is installed here speaks the minor version before today's.</summary>
+    public bool EarlierMinor { get; set; }
+
     /// <summary>Writes that ended at a held disk and wait for it to be let go.</summary>
     public List<SimEvent> HeldWrites { get; } = [];
 
@@ -52,7 +55,11 @@ internal sealed class SimNode(ClusterWorld world, int number, NodeClock clock, V
         if (Process is not null || SwitchedOff) return;
         Powered = true;
         StayDown = false;
-        if (world.Options.MixedVersions) NextMinor = _versions.Chance(0.5);
+        if (world.Options.MixedVersions)
+        {
+            int spoken = _versions.Below(3);
+            (EarlierMinor, NextMinor) = (spoken == 0, spoken == 2);
+        }
         Process = Newest = new SimProcess(world, this, ++Lives);
         world.Health.TouchNode(number);
         if (world.Trace.On) world.Trace.Line(world.Now, number, $"process {Lives} starts; disk: {Describe()}");

@@ -18,14 +18,8 @@ internal sealed partial class SimProcess : IProtocolEffects
         if (header.OwnershipRemaining > TimeSpan.Zero) _world.Checkers.OwnershipClaimed(this, header.OwnershipRemaining);
         if (_world.Trace.Messages) _world.Trace.Line(_world.Now, Number, $"  > {header.To} path {path} {body?.Kind ?? MessageKind.Heartbeat} {header.Flags} {(body as StatusMessage)?.Activation} {(body as StatusMessage)?.Stage}");
         if (body is StatusMessage status) _world.Checkers.StatusSent(this, status);
-        if (!Node.NextMinor)
-        {
-            _world.Network.Send(in header, path, body);
-            return;
-        }
-        MessageHeader understood = header;
-        Tests.NextMinor.Understand(ref understood, ref body);
-        _world.Network.Send(in understood, path, body);
+        if (_wire is not null && body is not null) SendEncoded(in header, path, body);
+        else _world.Network.Send(in header, path, body);
     }
 
     void IProtocolEffects.Persist(long id, StoredState state)

@@ -4,6 +4,7 @@ using System.Collections.Immutable;
 using Membership.Engine;
 using Membership.Engine.Protocol;
 using Membership.Engine.Replication;
+using Membership.Engine.Wire;
 using Membership.Simulator.Checkers;
 
 namespace Membership.Simulator.World;
@@ -40,6 +41,7 @@ internal sealed partial class SimProcess
         Life = life;
         Incarnation = node.Disk.Content.Incarnation;
         Arbiter = new SimArbiter(world, this);
+        if (world.Options.Encoded) _wire = new WireMemory(node.EarlierMinor ? (byte)0 : MessageCodec.MinorVersion, world.Options.RememberedViews);
     }
 
     public SimNode Node { get; }
@@ -229,8 +231,7 @@ internal sealed partial class SimProcess
             switch (input.Kind)
             {
                 case EventKind.Message:
-                    _world.Checkers.Receives(this, in input.Header);
-                    Core.Receive(in input.Header, input.Path, (MessageBody?)input.Payload, now);
+                    Receive(ref input, now);
                     break;
                 case EventKind.Wake:
                     if (input.Id != _armedAt) return;

@@ -3,6 +3,7 @@
 using System.Collections.Immutable;
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Engine.Wire;
 
 namespace Membership.Simulator.World;
 
@@ -95,8 +96,14 @@ internal sealed record WorldOptions
     /// <summary>Nodes whose option says that they may hold no role, as bits.</summary>
     public ulong Disqualified { get; init; }
 
-    /// <summary>A rolling upgrade without end: every process start decides anew whether the node speaks today's minor version or the next one.</summary>
+    /// <summary>A rolling upgrade without end: every process start decides anew whether the node speaks today's minor version, the one before or the next one.</summary>
     public bool MixedVersions { get; init; }
+
+    /// <summary>Messages travel as bytes, through the real codec and each node's memory of views; else as objects, which is quicker and tells the same story.</summary>
+    public bool Encoded { get; init; }
+
+    /// <summary>How many views a node remembers; fewer than the engine does leave statuses that only name one without meaning.</summary>
+    public int RememberedViews { get; init; } = ViewMemory.DefaultCapacity;
 
     public TimeSpan ArbitrationTimeout => TimeSpan.FromTicks(Math.Max(4 * WitnessPeriod, 4 * L));
 
@@ -163,7 +170,7 @@ internal sealed record WorldOptions
     {
         string text = $"nodes={Nodes} policy={Rule.Policy} tiebreaker={Rule.TieBreaker} pinned={Rule.WitnessPinned} votes={string.Join(",", Votes)} "
             + $"T={T / Ticks.Millisecond}ms L={L / Ticks.Millisecond}ms W={(HasWitness ? WitnessPeriod / Ticks.Millisecond : 0)}ms paths={Paths} discovery={DiscoveryInL}L "
-            + $"loss={LossPerMille}/1000 duplicates={DuplicatePerMille}/1000 start={(StartFromView ? "from a view" : "empty")} evidence={TrustConnectionRefused}{(MixedVersions ? " versions mixed" : "")}"
+            + $"loss={LossPerMille}/1000 duplicates={DuplicatePerMille}/1000 start={(StartFromView ? "from a view" : "empty")} evidence={TrustConnectionRefused}{(MixedVersions ? " versions mixed" : "")}{(Encoded ? " encoded" : "")}{(RememberedViews < ViewMemory.DefaultCapacity ? $" remembers={RememberedViews}" : "")}"
             + (Quarantine.After == 0 ? "" : $" quarantine={Quarantine.After}x,{Quarantine.Time.TotalMilliseconds:F0}..{Quarantine.Limit.TotalMilliseconds:F0}ms");
         return Defects == PlantedDefects.None ? text : $"{text} defect={Defects}";
     }
