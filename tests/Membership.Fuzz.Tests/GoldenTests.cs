@@ -8,7 +8,7 @@ namespace Membership.Fuzz.Tests;
 public sealed class GoldenTests
 {
     /// <summary>The version whose bytes this program writes. A later minor version adds a directory and changes this line.</summary>
-    private const string Current = "1.0";
+    private const string Current = "1.1";
 
     private static string Root => Path.Combine(RepositoryRoot.Path, "tests", "golden");
 

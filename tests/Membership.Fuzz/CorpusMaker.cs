@@ -11,6 +11,7 @@ using Membership.Engine.Protocol;
 using Membership.Engine.Storage;
 using Membership.Engine.Tests.Wire;
 using Membership.Engine.Wire;
+using Membership.Fuzz.Targets;
 
 namespace Membership.Fuzz;
 
@@ -25,6 +26,13 @@ internal static class CorpusMaker
         messages.Add(Encode(header, null));
         foreach ((_, Gen<MessageBody> bodies) in Arbitrary.Bodies.OrderBy(static pair => pair.Key))
             messages.AddRange(Draw(bodies, 200).Select(body => Encode(header, body)).Where(static bytes => bytes.Length < Longest).DistinctBy(static bytes => bytes.Length / 32).Take(8));
+        foreach (MessageForm form in new[] { MessageForm.Brief, MessageForm.Named })
+        {
+            var decision = new Decision(new NodeId(1), new Incarnation(3), WireTargets.Remembered[1], default, NodeSet.Of(4));
+            foreach (MessageBody body in Draw(Arbitrary.Bodies[MessageKind.Status], 60))
+                messages.Add(Encode(header, (StatusMessage)body with { StoredInForce = WireTargets.Remembered[0], Pending = [.. WireTargets.Remembered], Decision = decision }, form));
+        }
+        messages = [.. messages.Where(static bytes => bytes.Length < Longest)];
         List<byte[]> views = [.. Draw(Arbitrary.View, 300).Select(Bytes).Where(static bytes => bytes.Length < Longest).DistinctBy(static bytes => bytes.Length).Take(20)];
         List<ClusterView> small = [.. Draw(Arbitrary.View, 300).Where(static view => view.Members.Length < 6).Take(12)];
 
@@ -93,6 +101,15 @@ internal static class CorpusMaker
     {
         var bytes = new byte[ViewCodec.Measure(view)];
         ViewCodec.Write(view, bytes);
+        return bytes;
+    }
+
+    private static byte[] Encode(in MessageHeader header, MessageBody body, MessageForm form)
+    {
+        MessageCodec.TryEncodeBody(body, form, default, out int length);
+        var bytes = new byte[MessageCodec.HeaderSize + length];
+        MessageCodec.TryEncodeBody(body, form, bytes, out _);
+        MessageCodec.EncodeHeader(in header, MessageCodec.KindOf(body, form), length, bytes);
         return bytes;
     }
 

@@ -16,10 +16,11 @@ internal sealed partial class MembershipCore
     /// </summary>
     private bool NamesViews(Peer peer, StatusMessage status, ulong sequence)
     {
-        TimeSpan doubtful = peer.NamedSequence == 0 || Defect(PlantedDefects.NeverInFullAgain) ? TimeSpan.Zero : _now - peer.NamedAt;
-        if (doubtful < 1.25 * _timing.ClockPeriod && KnowsViews(peer, status, mayPresume: doubtful < _timing.ClockPeriod / 4))
+        bool waits = peer.NamedSequence != 0 && !Defect(PlantedDefects.NeverInFullAgain), again = waits && _now - peer.NamedAt >= _timing.ClockPeriod / 4;
+        if (!(again && peer.NamedAgain) && KnowsViews(peer, status, mayPresume: !again && !(waits && peer.NamedAgain)))
         {
-            if (peer.NamedSequence == 0) (peer.NamedSequence, peer.NamedAt) = (sequence, _now);
+            if (peer.NamedSequence == 0) (peer.NamedSequence, peer.NamedAt, peer.NamedAgain) = (sequence, _now, false);
+            else if (again) (peer.NamedAt, peer.NamedAgain) = (_now, true);
             return true;
         }
         peer.NamedSequence = 0;

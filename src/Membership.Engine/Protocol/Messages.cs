@@ -215,7 +215,7 @@ internal sealed record StatusMessage(
             && Activation == other.Activation && Stage == other.Stage && Flags == other.Flags && Heard == other.Heard && Closed == other.Closed
             && HighestEpochSeen == other.HighestEpochSeen && HighestEpochPersisted == other.HighestEpochPersisted && StoreId == other.StoreId
             && ConfigurationHash == other.ConfigurationHash && ArbitrationFailures == other.ArbitrationFailures && Ejected == other.Ejected
-            && Released == other.Released && Tip == other.Tip && StoredInForce == other.StoredInForce && Decision == other.Decision
+            && Released == other.Released && Tip == other.Tip && Equals(StoredInForce, other.StoredInForce) && Decision == other.Decision
             && (Pending == other.Pending || Pending.AsSpan().SequenceEqual(other.Pending.AsSpan())) && (Rows == other.Rows || Rows.AsSpan().SequenceEqual(other.Rows.AsSpan())));
 
     public override int GetHashCode() => HashCode.Combine(Activation, Stage, Flags, Heard, Closed, HighestEpochSeen, Decision);

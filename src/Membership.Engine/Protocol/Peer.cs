@@ -118,9 +118,10 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     public MonotonicTime SentStatusAt = MonotonicTime.MinValue;
     public StatusMessage? HeldStatus;
 
-    /// <summary>The first status to it whose views were only named, and which it has not been seen to understand; 0 = none. When that was sent.</summary>
+    /// <summary>The first status to it whose views were only named since it was last seen to understand one; 0 = none. When that was said last, and whether that was a repeat.</summary>
     public ulong NamedSequence;
     public MonotonicTime NamedAt;
+    public bool NamedAgain;
 
     /// <summary>The view of a decision that it was told in full.</summary>
     public ViewId ToldView;

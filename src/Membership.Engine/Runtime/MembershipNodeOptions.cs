@@ -57,6 +57,9 @@ public sealed record MembershipNodeOptions
     /// <summary>Proof of death to trust; default <see cref="CrashEvidence.None"/>.</summary>
     public CrashEvidence CrashEvidence { get; init; }
 
+    /// <summary>The minor version of the messages that the node speaks: an earlier one for tests that mix them.</summary>
+    internal byte SpokenMinorVersion { get; init; } = Wire.MessageCodec.MinorVersion;
+
     /// <summary>The keys that seal all traffic. Required unless <see cref="AllowPlainText"/>.</summary>
     public KeyRing? Keys { get; init; }
 

@@ -50,7 +50,7 @@ internal sealed class NodeNetwork : IAsyncDisposable
         _sealer = new DatagramSealer(options.ClusterId, self, options.Keys);
         _opener = new DatagramOpener(options.ClusterId, self, known, options.Keys);
         _transport = new UdpTransport(new UdpTransportOptions { Self = self, Endpoints = endpoints, Bind = bind }, _counters, clock.Provider, logger);
-        _channel = new MessageChannel(_transport, _sealer, _opener, _counters, Received);
+        _channel = new MessageChannel(_transport, _sealer, _opener, _counters, Received, options.SpokenMinorVersion);
         _tripwire = new TcpTripwire(
             new TripwireOptions { Self = self, Endpoints = endpoints.ToImmutableDictionary(static node => node.Key, static node => node.Value[0]), Bind = bind?[0] },
             _sealer, _opener, TripwireLost, clock.Provider, logger);

@@ -163,7 +163,7 @@ internal static class BriefStatusCodec
                     var id = new ViewId(reader.Epoch(), reader.U64());
                     NodeId owner = reader.Node();
                     return Add(reader.Failed ? null : Resolve(id, owner));
-                case Repeated when reader.U8() is var place && _heard is { } heard && place < heard.Count: return heard[place];
+                case Repeated when reader.U8() is var place && _heard is { } heard && place < heard.Count: return Add(heard[place]);
                 default:
                     reader.Fail();
                     return null;

@@ -23,18 +23,20 @@ internal sealed class MessageChannel : IAsyncDisposable
     private readonly MessageHandler _handler;
     private readonly byte[] _datagram = GC.AllocateUninitializedArray<byte>(DatagramSealer.MaxDatagramSize, pinned: true);
     private readonly byte[][] _opened;
-    private readonly WireMemory _memory = new();
+    private readonly WireMemory _memory;
     private readonly HeldMessages _held = new();
     private readonly Encoded[] _encoded = [new(), new(), new()];
 
     public MessageChannel(
-        IDatagramTransport transport, DatagramSealer sealer, DatagramOpener opener, DatagramCounters counters, MessageHandler handler)
+        IDatagramTransport transport, DatagramSealer sealer, DatagramOpener opener, DatagramCounters counters, MessageHandler handler,
+        byte minorVersion = MessageCodec.MinorVersion)
     {
         _transport = transport;
         _sealer = sealer;
         _opener = opener;
         _assembler = new FragmentAssembler(counters);
         _handler = handler;
+        _memory = new WireMemory(minorVersion);
         Counters = counters;
         _opened = new byte[transport.PathCount][];
         for (int path = 0; path < _opened.Length; path++) _opened[path] = GC.AllocateUninitializedArray<byte>(DatagramSealer.MaxDatagramSize, pinned: true);
@@ -62,7 +64,7 @@ internal sealed class MessageChannel : IAsyncDisposable
         }
         // Before it is sent: what this node says, others may name to it.
         if (encoded.IsNew) _memory.Views.Note(body);
-        ReadOnlySpan<byte> message = encoded.WithHeader(in header, body, form);
+        ReadOnlySpan<byte> message = encoded.WithHeader(in header, body, form, _memory.MinorVersion);
         if (path >= 0) return SendOn(in header, path, message);
         bool sent = false;
         for (int every = 0; every < _transport.PathCount; every++) sent |= SendOn(in header, every, message);
@@ -183,10 +185,10 @@ internal sealed class MessageChannel : IAsyncDisposable
             return true;
         }
 
-        public ReadOnlySpan<byte> WithHeader(in MessageHeader header, MessageBody? body, MessageForm form)
+        public ReadOnlySpan<byte> WithHeader(in MessageHeader header, MessageBody? body, MessageForm form, byte minorVersion)
         {
             int length = body is null ? 0 : _bodyLength;
-            MessageCodec.EncodeHeader(in header, MessageCodec.KindOf(body, form), length, _message);
+            MessageCodec.EncodeHeader(in header, MessageCodec.KindOf(body, form), length, _message, minorVersion);
             return _message.AsSpan(0, MessageCodec.HeaderSize + length);
         }
     }

@@ -5,6 +5,7 @@ using System.Net;
 using System.Net.Sockets;
 using Membership.Engine.Protocol;
 using Membership.Engine.Wire;
+using Membership.Tests;
 
 namespace Membership.Engine.Tests.Runtime;
 
@@ -19,13 +20,16 @@ internal sealed class NextVersionRelay : IDisposable
     private readonly DatagramSealer _sealer;
     private readonly NodeId _speaker;
     private readonly Rewording _rewording;
+    private readonly bool _rewordsBrief;
     private long _reworded;
 
     /// <param name="speaker">Whose messages are reworded.</param>
     /// <param name="keys">The cluster's keys.</param>
     /// <param name="rewording">How.</param>
-    public NextVersionRelay(int speaker, KeyRing keys, Rewording rewording)
+    /// <param name="rewordsBrief">Brief statuses become the next minor version's, whatever the rewording makes of the others.</param>
+    public NextVersionRelay(int speaker, KeyRing keys, Rewording rewording, bool rewordsBrief)
     {
+        _rewordsBrief = rewordsBrief;
         _speaker = new NodeId(speaker);
         _keys = keys;
         _rewording = rewording;
@@ -90,9 +94,11 @@ internal sealed class NextVersionRelay : IDisposable
 
     private void Send(Socket socket, EndPoint target, NodeId receiver, ReadOnlySpan<byte> message)
     {
-        if (MessageCodec.TryDecode(message, out MessageHeader header, out MessageBody? body) != DecodeResult.Ok) throw new InvalidOperationException("today's version does not understand itself");
+        DecodeResult result = MessageCodec.TryDecode(message, out MessageHeader header, out MessageBody? body);
+        if (result is not (DecodeResult.Ok or DecodeResult.UnknownView)) throw new InvalidOperationException("today's version does not understand itself");
         var datagram = new byte[DatagramSealer.MaxDatagramSize];
-        foreach (byte[] reworded in _rewording(header, body))
+        // What is said in brief, or names what only the receiver knows, is lengthened as it is.
+        foreach (byte[] reworded in message[2] == (byte)MessageKind.BriefStatus && _rewordsBrief ? [NextMinor.Extend(message)] : _rewording(header, body))
         {
             int fragments = DatagramSealer.FragmentCount(reworded.Length);
             ulong first = _sealer.Reserve(receiver, fragments);

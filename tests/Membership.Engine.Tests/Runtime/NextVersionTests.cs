@@ -47,6 +47,22 @@ public sealed class NextVersionTests
     }
 
     [Fact]
+    public async Task A_cluster_is_upgraded_node_by_node_from_version_1_0_and_one_node_goes_back()
+    {
+        var upgraded = new HashSet<int>();
+        await using var cluster = new LocalCluster(3, options => upgraded.Contains(options.Self) ? options : options with { SpokenMinorVersion = 0 });
+        await cluster.FormAsync();
+        foreach (int node in new[] { 3, 1, 2 }) await RestartAsync(cluster, [], node, () => upgraded.Add(node));
+        await RestartAsync(cluster, [], 1, () => upgraded.Remove(1));
+        // Whoever came last told the others its version before they told it anything: nothing was sent that it could not read.
+        Assert.All(cluster.Nodes, static node =>
+        {
+            Assert.False(node.GetCounters().DatagramsDropped.ContainsKey(DatagramDropReason.Malformed));
+            Assert.False(node.GetCounters().DatagramsDropped.ContainsKey(DatagramDropReason.UnknownKind));
+        });
+    }
+
+    [Fact]
     public async Task A_node_of_another_major_version_is_not_let_in_is_counted_and_disturbs_nobody()
     {
         var relays = new ConcurrentDictionary<int, NextVersionRelay>();
@@ -82,7 +98,7 @@ public sealed class NextVersionTests
     // The same nodes, the others behind a relay.
     private static MembershipNodeAddress[] Through(ConcurrentDictionary<int, NextVersionRelay> relays, MembershipNodeOptions options, LocalCluster cluster, Rewording? rewording = null)
     {
-        NextVersionRelay relay = relays.GetOrAdd(options.Self, self => new NextVersionRelay(self, options.Keys!, rewording ?? OfNextMinor()));
+        NextVersionRelay relay = relays.GetOrAdd(options.Self, self => new NextVersionRelay(self, options.Keys!, rewording ?? OfNextMinor(), rewordsBrief: rewording is null));
         return [.. cluster.Addresses.Select(address => address.Number == options.Self ? address : new MembershipNodeAddress(address.Number, [relay.To(address.Number, address.Endpoints[0])]))];
     }
 

@@ -101,7 +101,7 @@ public sealed class MessageChannelTests : IAsyncLifetime
         Inject(sealer, MessageCodecTests.Encode(Header(Two, 1) with { From = Three }, null));
         Inject(sealer, MessageCodecTests.Encode(Header(Two, 1, incarnation: 2), null));
         Inject(sealer, [.. good.Select(static (value, index) => index == 0 ? (byte)2 : value)]);
-        Inject(sealer, [.. good.Select(static (value, index) => index switch { 1 => (byte)1, 2 => (byte)99, _ => value })]);
+        Inject(sealer, [.. good.Select(static (value, index) => index switch { 1 => (byte)(MessageCodec.MinorVersion + 1), 2 => (byte)99, _ => value })]);
         await Loopback.Until("all were counted", () => _two.Counters.TotalDropped == 5);
         Assert.Equal(3, _two.Counters.Dropped(DatagramDropReason.Malformed));
         Assert.Equal(1, _two.Counters.Dropped(DatagramDropReason.OtherMajorVersion));
@@ -127,6 +127,43 @@ public sealed class MessageChannelTests : IAsyncLifetime
             for (int i = 0; i < 5000; i++) sender.Send(Header(Two, ++sent), 0, null);
         }));
         Assert.Equal((int)sent, arrived);
+    }
+
+    [Fact]
+    public async Task A_status_that_names_its_view_reaches_whoever_read_the_view_and_one_that_overtook_it_waits_for_it()
+    {
+        StatusMessage status = BriefStatusTests.Status(BriefStatusTests.View(40, 5)), early = status with { Stage = RegroupStage.Close };
+        // What the receivers speak is not known before they have said something.
+        Assert.True(_one.Send(Header(Two, 1) with { NamesViews = true }, 0, status));
+        await Loopback.Until("it came in full", () => _atTwo.Count == 1);
+        Assert.True(_two.Send(new MessageHeader { From = Two, FromIncarnation = new Incarnation(1), To = One, Sequence = 1 }, 0, null));
+        Assert.True(_three.Send(new MessageHeader { From = Three, FromIncarnation = new Incarnation(1), To = One, Sequence = 1 }, 0, null));
+        await Loopback.Until("both were heard", () => _one.Counters.Delivered == 2);
+        Assert.True(_one.Send(Header(Two, 2) with { NamesViews = true }, 0, status));
+        await Loopback.Until("it came by name", () => _atTwo.Count == 2);
+        Assert.All(_atTwo, message => Assert.Equal(status, message.Body));
+
+        // To the third it is only a name until another message has the view.
+        Assert.True(_one.Send(Header(Three, 2) with { NamesViews = true }, 0, early));
+        Assert.True(_one.Send(Header(Three, 3), 0, status));
+        await Loopback.Until("both came", () => _atThree.Count == 2);
+        Assert.Equal([3UL, 2UL], _atThree.Select(static message => message.Header.Sequence));
+        Assert.Equal([status, early], _atThree.Select(static message => message.Body));
+        Assert.Equal(0, _three.Counters.TotalDropped);
+    }
+
+    [Fact]
+    public async Task Of_the_messages_that_wait_for_a_view_the_newest_of_each_sender_is_kept_and_none_for_long()
+    {
+        Assert.True(_three.Send(new MessageHeader { From = Three, FromIncarnation = new Incarnation(1), To = One, Sequence = 1 }, 0, null));
+        await Loopback.Until("it was heard", () => _one.Counters.Delivered == 1);
+        for (ulong i = 1; i <= 5; i++) Assert.True(_one.Send(Header(Three, i) with { NamesViews = true }, 0, BriefStatusTests.Status(BriefStatusTests.View(40, (long)i))));
+        await Loopback.Until("four gave way", () => _three.Counters.Dropped(DatagramDropReason.UnknownView) == 4);
+        await Task.Delay(2 * HeldMessages.Patience, Cancelled);
+        Assert.True(_one.Send(Header(Three, 6), 0, BriefStatusTests.Status(BriefStatusTests.View(40, 5))));
+        await Loopback.Until("the view came, too late", () => _three.Counters.Dropped(DatagramDropReason.UnknownView) == 5);
+        await Loopback.Until("only the last one came", () => _atThree.Count == 1);
+        Assert.Equal(6UL, _atThree.Single().Header.Sequence);
     }
 
     private static MessageHeader Header(NodeId to, ulong sequence, long incarnation = 1)

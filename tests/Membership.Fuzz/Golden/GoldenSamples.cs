@@ -85,6 +85,8 @@ internal static class GoldenSamples
     [
         Message(null),
         Message(Status),
+        Message(Status, MessageForm.Brief),
+        Message(Status, MessageForm.Named, "status-named"),
         Message(new PetitionMessage(1, 0xfedcba9876543210, -77, true, false, Older.Id, new Epoch(9), true)),
         Message(new PetitionReplyMessage(MembershipStatus.Fault, One, new Incarnation(10), "Knoten „zwei“ läuft noch")),
         Message(new JoinStartMessage(-5, Far, new Incarnation(2), Older)),
@@ -132,16 +134,22 @@ internal static class GoldenSamples
 
     public static GoldenSample? Find(string name) => All.FirstOrDefault(sample => sample.Name == name);
 
-    private static GoldenSample Message(MessageBody? body)
+    private static GoldenSample Message(MessageBody? body, MessageForm form = MessageForm.Plain, string? name = null)
     {
-        var bytes = new byte[MessageCodec.Measure(body)];
-        MessageCodec.TryEncode(Header, body, bytes, out _);
-        return new GoldenSample($"message-{(body?.Kind ?? MessageKind.Heartbeat).ToString().ToLowerInvariant()}", bytes, ReadMessage);
+        MessageKind kind = MessageCodec.KindOf(body, form);
+        MessageCodec.TryEncodeBody(body, form, default, out int length);
+        var bytes = new byte[MessageCodec.HeaderSize + length];
+        MessageCodec.TryEncodeBody(body, form, bytes, out _);
+        MessageCodec.EncodeHeader(in Header, kind, length, bytes);
+        return new GoldenSample(name ?? $"message-{kind.ToString().ToLowerInvariant()}", bytes, ReadMessage);
     }
 
     private static SentMessage ReadMessage(byte[] bytes)
     {
-        DecodeResult result = MessageCodec.TryDecode(bytes, out MessageHeader header, out MessageBody? body);
+        // A reader that has heard of the views.
+        var memory = new WireMemory();
+        memory.Views.Note(Status);
+        DecodeResult result = memory.TryDecode(bytes, out MessageHeader header, out MessageBody? body, out _);
         return result == DecodeResult.Ok ? new SentMessage(header, body) : throw new FormatException($"a message is {result}");
     }
 

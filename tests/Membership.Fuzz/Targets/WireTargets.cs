@@ -16,12 +16,28 @@ internal static class WireTargets
     private static FragmentAssembler _assembler = new(Counters);
     private static int _opened;
 
+    /// <summary>What the nodes of the corpus have heard of.</summary>
+    public static readonly ClusterView[] Remembered = [.. Enumerable.Range(5, 2).Select(static epoch => new ClusterView(
+        new Epoch(epoch), Enumerable.Range(1, 3).Select(static number => new ClusterMember(new NodeId(number), new Incarnation(3), 1, 77)),
+        new QuorumRule(QuorumPolicy.NodeMajority, TieBreaker.LowestNode, false), ClusterTiming.Default))];
+
     public static bool Message(byte[] input)
     {
-        if (MessageCodec.TryDecode(input, out MessageHeader header, out MessageBody? body) != DecodeResult.Ok) return false;
-        // What was taken can be said again, and is then taken again.
-        if (!MessageCodec.TryEncode(header, body, Again, out int length)) throw new InvalidOperationException("a message that was decoded is too long to encode");
-        if (MessageCodec.TryDecode(Again.AsSpan(0, length), out _, out _) != DecodeResult.Ok) throw new InvalidOperationException("a message that was decoded and encoded is refused");
+        var views = new ViewMemory();
+        foreach (ClusterView view in Remembered) views.Note(new JoinPrepareMessage(0, view, view, null));
+        if (MessageCodec.TryDecode(input, views, MessageCodec.MinorVersion, out MessageHeader header, out MessageBody? body) != DecodeResult.Ok) return false;
+        // What was taken can be said again, in every form, and is then taken again.
+        views.Note(body);
+        for (MessageForm form = MessageForm.Plain; form <= (body is StatusMessage ? MessageForm.Named : MessageForm.Plain); form++)
+        {
+            if (!MessageCodec.TryEncodeBody(body, form, Again, out int length)) throw new InvalidOperationException("a message that was decoded is too long to encode");
+            MessageCodec.EncodeHeader(in header, MessageCodec.KindOf(body, form), length, Again);
+            DecodeResult again = MessageCodec.TryDecode(Again.AsSpan(0, MessageCodec.HeaderSize + length), views, MessageCodec.MinorVersion, out _, out MessageBody? same);
+            // A name of more views than are remembered is one that the sender would not use.
+            if (again == DecodeResult.UnknownView && form == MessageForm.Named) continue;
+            if (again != DecodeResult.Ok) throw new InvalidOperationException($"a message that was decoded and encoded is {again}");
+            if (body is StatusMessage && !body.Equals(same)) throw new InvalidOperationException($"a status that was decoded and encoded as {form} says something else");
+        }
         return true;
     }
 
