@@ -7,7 +7,7 @@ namespace Membership.Bench.Scale;
 internal static class ScaleBench
 {
     /// <summary>Runs it all.</summary>
-    /// <returns>1 when <see cref="ScaleOptions.Check"/> is asked for and the messages per node of a change grow faster than linearly; else 0.</returns>
+    /// <returns>1 when <see cref="ScaleOptions.Check"/> is asked for and the messages or the bytes per node of a change grow faster than linearly; else 0.</returns>
     public static int Run(ScaleOptions options, TextWriter output)
     {
         var rows = new List<Row>();
@@ -48,9 +48,10 @@ internal static class ScaleBench
             if (Growth.Of(change.Select(static row => (row.Nodes - 1, row.MessagesPerNode))) is not { } messages) continue;
             Growth bytes = Growth.Of(change.Select(static row => (row.Nodes - 1, row.BytesPerNode)))!;
             Growth time = Growth.Of(change.Select(static row => (row.Nodes - 1, row.Bill.Time.TotalMilliseconds)))!;
-            linear &= messages.IsLinear;
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {Name(change.Key)} | {messages.Exponent:F2} | {messages.Steepest:F2} | {bytes.Exponent:F2} | {time.Exponent:F2} "
-                + $"| {(messages.IsLinear ? "messages per node linear or better" : $"MISSED: messages per node grow faster than n^{Growth.Limit} (n^{Growth.StepLimit} in one step)")} |"));
+            linear &= messages.IsLinear && bytes.IsLinearInBytes;
+            string verdict = !messages.IsLinear ? $"MISSED: messages per node grow faster than n^{Growth.Limit} (n^{Growth.StepLimit} in one step)"
+                : !bytes.IsLinearInBytes ? $"MISSED: bytes per node grow faster than n^{Growth.BytesLimit} (n^{Growth.StepLimit} in one step)" : "messages and bytes per node linear or better";
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {Name(change.Key)} | {messages.Exponent:F2} | {messages.Steepest:F2} | {bytes.Exponent:F2} | {time.Exponent:F2} | {verdict} |"));
         }
         return linear;
     }

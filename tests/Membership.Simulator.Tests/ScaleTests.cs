@@ -22,7 +22,7 @@ public sealed class ScaleTests : IDisposable
     }
 
     [Fact]
-    public void Up_to_32_nodes_the_messages_per_node_of_every_change_grow_no_faster_than_the_cluster()
+    public void Up_to_32_nodes_the_messages_and_bytes_per_node_of_every_change_grow_no_faster_than_the_cluster()
     {
         var text = new StringWriter();
         int exit = ScaleBench.Run(new ScaleOptions { Nodes = [2, 4, 8, 16, 32], Joins = 0, Check = true, Svg = _folder }, text);
@@ -59,6 +59,12 @@ public sealed class ScaleTests : IDisposable
         File.WriteAllLines(kept, rows.Select(static row => row.Replace("\"Nodes\":4,", "\"Nodes\":16,", StringComparison.Ordinal).Replace("\"Messages\":", "\"Messages\":9999", StringComparison.Ordinal)));
         Assert.Equal(1, ScaleBench.Run(new ScaleOptions { Nodes = [8], Joins = 0, Check = true, Keep = kept }, TextWriter.Null));
         Assert.Equal(0, ScaleBench.Run(new ScaleOptions { Nodes = [2, 8, 16], Joins = 0, Check = true, Keep = kept }, TextWriter.Null));
+        // A view in every message: as many messages as ever, the bytes of each grow as the cluster.
+        rows = File.ReadAllLines(kept);
+        File.WriteAllLines(kept, rows.Select(static row => row.Replace("\"Nodes\":16,", "\"Nodes\":32,", StringComparison.Ordinal).Replace("\"Bytes\":", "\"Bytes\":9", StringComparison.Ordinal)));
+        var text = new StringWriter();
+        Assert.Equal(1, ScaleBench.Run(new ScaleOptions { Nodes = [4], Joins = 0, Check = true, Keep = kept }, text));
+        Assert.Contains("MISSED: bytes per node", text.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -92,8 +98,8 @@ public sealed class ScaleTests : IDisposable
         Assert.Null(world.Violation);
         Assert.Contains(bodies, static body => body is StatusMessage { Decision: not null });
         // One that takes more than a datagram.
-        var large = new ClusterView(new Epoch(7), Enumerable.Range(1, NodeId.MaxValue).Select(static number => new ClusterMember(new NodeId(number), new Incarnation(1), 1, 5)), WorldOptions.Calm(2).Rule, ClusterTiming.Default);
-        bodies.Add(bodies.OfType<StatusMessage>().First() with { Pending = [large, large, large] });
+        static ClusterView Large(int epoch) => new(new Epoch(epoch), Enumerable.Range(1, NodeId.MaxValue).Select(static number => new ClusterMember(new NodeId(number), new Incarnation(1), 1, 5)), WorldOptions.Calm(2).Rule, ClusterTiming.Default);
+        bodies.Add(bodies.OfType<StatusMessage>().First() with { Pending = [Large(7), Large(8), Large(9)] });
 
         using var sealer = new DatagramSealer("meter", new NodeId(1), KeyRing.Generate());
         var message = new byte[MessageCodec.MaxMessageSize];

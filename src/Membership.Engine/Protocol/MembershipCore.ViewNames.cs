@@ -16,6 +16,7 @@ internal sealed partial class MembershipCore
     /// </summary>
     private bool NamesViews(Peer peer, StatusMessage status, ulong sequence)
     {
+        if (status is { StoredInForce: null, Decision: null, Pending.IsEmpty: true }) return false;
         bool waits = peer.NamedSequence != 0 && !Defect(PlantedDefects.NeverInFullAgain), again = waits && _now - peer.NamedAt >= _timing.ClockPeriod / 4;
         if (!(again && peer.NamedAgain) && KnowsViews(peer, status, mayPresume: !again && !(waits && peer.NamedAgain)))
         {
