@@ -142,7 +142,8 @@ internal sealed class MessageChannel : IAsyncDisposable
 
     private DatagramDropReason Deliver(in OpenedDatagram opened, ReadOnlySpan<byte> message, int path, out bool learnt)
     {
-        DecodeResult result = _memory.TryDecode(message, out MessageHeader header, out MessageBody? body, out learnt);
+        learnt = false;
+        DecodeResult result = _memory.TryDecode(message, out MessageHeader header, out MessageBody? body);
         switch (result)
         {
             case DecodeResult.Malformed: return DatagramDropReason.Malformed;
@@ -153,6 +154,7 @@ internal sealed class MessageChannel : IAsyncDisposable
         if (header.From != opened.Sender || header.FromIncarnation != opened.Incarnation) return DatagramDropReason.Malformed;
         // A node whose disk was wiped begins below its former lives; it may ask for the floor, and nothing else.
         if (opened.FormerLife && body is not PetitionMessage) return DatagramDropReason.OldIncarnation;
+        learnt = _memory.Learn(message, opened.Sender, body);
         if (result == DecodeResult.UnknownView) return DatagramDropReason.UnknownView;
         Counters.CountDelivered();
         _handler(in header, path, body);

@@ -20,18 +20,17 @@ internal sealed class WireMemory(byte minorVersion = MessageCodec.MinorVersion, 
         => body is not StatusMessage status || !BriefStatusCodec.CanWrite(status) || Math.Min(minorVersion, Volatile.Read(ref _minorOf[header.To.Value])) < BriefStatusCodec.SinceMinor ? MessageForm.Plain
             : header.NamesViews ? MessageForm.Named : MessageForm.Brief;
 
-    /// <summary>Reads an authentic message, and learns from it.</summary>
+    /// <summary>Reads a message; see <see cref="MessageCodec"/>.</summary>
+    public DecodeResult TryDecode(ReadOnlySpan<byte> message, out MessageHeader header, out MessageBody? body) => MessageCodec.TryDecode(message, Views, minorVersion, out header, out body);
+
+    /// <summary>Learns from a message whose header was read and is its sender's.</summary>
     /// <param name="message">The bytes.</param>
-    /// <param name="header">The header, unless the result is <see cref="DecodeResult.Malformed"/> or <see cref="DecodeResult.OtherMajorVersion"/>.</param>
-    /// <param name="body">The body, or null.</param>
-    /// <param name="learnt">It carried a view that was not known before: messages that wait for one may be understood now.</param>
-    public DecodeResult TryDecode(ReadOnlySpan<byte> message, out MessageHeader header, out MessageBody? body, out bool learnt)
+    /// <param name="sender">Whose they are.</param>
+    /// <param name="body">Its body, if it was read.</param>
+    /// <returns>True when it carried a view that was not known before: messages that wait for one may be understood now.</returns>
+    public bool Learn(ReadOnlySpan<byte> message, NodeId sender, MessageBody? body)
     {
-        learnt = false;
-        DecodeResult result = MessageCodec.TryDecode(message, Views, minorVersion, out header, out body);
-        if (result is DecodeResult.Malformed or DecodeResult.OtherMajorVersion) return result;
-        Volatile.Write(ref _minorOf[header.From.Value], message[1]);
-        if (body is not null) learnt = Views.Note(body);
-        return result;
+        Volatile.Write(ref _minorOf[sender.Value], message[1]);
+        return body is not null && Views.Note(body);
     }
 }

@@ -46,19 +46,25 @@ public sealed class LyingMemberTests(ITestOutputHelper output)
         int liar = 1 + random.Next(4);
         var cluster = SteppedCluster.Formed(4);
         var bytes = new byte[1 << 16];
+        var views = new ViewMemory();
         void Lie(MessageHeader header, MessageBody? body)
         {
             for (int lies = random.Next(3); lies > 0; lies--)
             {
-                if (!MessageCodec.TryEncode(header, body, bytes, out int length)) return;
+                // A status in any of its forms; the receivers have heard of what it names.
+                MessageForm form = body is StatusMessage ? (MessageForm)random.Next(3) : MessageForm.Plain;
+                if (!MessageCodec.TryEncodeBody(body, form, bytes, out int length)) return;
+                MessageCodec.EncodeHeader(in header, MessageCodec.KindOf(body, form), length, bytes);
+                length += MessageCodec.HeaderSize;
+                views.Note(body);
                 for (int changes = 1 << random.Next(4); changes > 0; changes--) Change(bytes.AsSpan(0, length), random);
-                if (MessageCodec.TryDecode(bytes.AsSpan(0, length), out MessageHeader lie, out MessageBody? content) != DecodeResult.Ok) continue;
+                var kind = (MessageKind)bytes[2];
+                if (MessageCodec.TryDecode(bytes.AsSpan(0, length), views, MessageCodec.MinorVersion, out MessageHeader lie, out MessageBody? content) != DecodeResult.Ok) continue;
                 // Sealed under its own number; the rest of the header may be a lie, too.
                 lie.From = header.From;
                 lie.To = header.To;
                 if (random.Next(2) == 0) (lie.FromIncarnation, lie.ToIncarnation, lie.InForce) = (header.FromIncarnation, header.ToIncarnation, header.InForce);
                 else lie.FromIncarnation = header.FromIncarnation;
-                MessageKind kind = content?.Kind ?? MessageKind.Heartbeat;
                 told[kind] = told.GetValueOrDefault(kind) + 1;
                 cluster.Deliver(in lie, 0, content);
             }

@@ -22,7 +22,7 @@ public sealed class BriefStatusTests
         byte[] bytes = Encode(status, named);
         var memory = new WireMemory(capacity: 64);
         memory.Views.Note(status);
-        Assert.Equal(DecodeResult.Ok, memory.TryDecode(bytes, out MessageHeader header, out MessageBody? body, out bool learnt));
+        Assert.Equal(DecodeResult.Ok, Read(memory, bytes, out MessageHeader header, out MessageBody? body, out bool learnt));
         Assert.False(learnt);
         Assert.Equal(Header, header);
         Assert.Equal(status, body);
@@ -53,7 +53,7 @@ public sealed class BriefStatusTests
         {
             ClusterView At(int place) => views[mix / (int)Math.Pow(3, place) % 3];
             StatusMessage mixed = Status(At(0)) with { StoredInForce = At(1), Pending = [At(2), At(3)] };
-            Assert.Equal(DecodeResult.Ok, new WireMemory().TryDecode(Encode(mixed, named: false), out _, out MessageBody? body, out _));
+            Assert.Equal(DecodeResult.Ok, Read(new WireMemory(), Encode(mixed, named: false), out _, out MessageBody? body, out _));
             Assert.Equal(mixed, body);
         }
     }
@@ -67,20 +67,20 @@ public sealed class BriefStatusTests
     {
         ClusterView view = View(3, 5), other = View(3, 6);
         var memory = new WireMemory();
-        Assert.Equal(DecodeResult.UnknownView, memory.TryDecode(Encode(Status(view), named: true), out MessageHeader header, out MessageBody? body, out _));
+        Assert.Equal(DecodeResult.UnknownView, Read(memory, Encode(Status(view), named: true), out MessageHeader header, out MessageBody? body, out _));
         Assert.Null(body);
         Assert.Equal(new NodeId(1), header.From);
-        Assert.Equal(DecodeResult.Ok, memory.TryDecode(Encode(Status(other), named: false), out _, out _, out bool learnt));
+        Assert.Equal(DecodeResult.Ok, Read(memory, Encode(Status(other), named: false), out _, out _, out bool learnt));
         Assert.True(learnt);
-        Assert.Equal(DecodeResult.UnknownView, memory.TryDecode(Encode(Status(view), named: true), out _, out _, out _));
-        Assert.Equal(DecodeResult.Ok, memory.TryDecode(Encode(Status(view), named: false), out _, out _, out _));
-        Assert.Equal(DecodeResult.Ok, memory.TryDecode(Encode(Status(view), named: true), out _, out body, out learnt));
+        Assert.Equal(DecodeResult.UnknownView, Read(memory, Encode(Status(view), named: true), out _, out _, out _));
+        Assert.Equal(DecodeResult.Ok, Read(memory, Encode(Status(view), named: false), out _, out _, out _));
+        Assert.Equal(DecodeResult.Ok, Read(memory, Encode(Status(view), named: true), out _, out body, out learnt));
         Assert.False(learnt);
         Assert.Equal(view, ((StatusMessage)body!).Decision!.View);
         // Half a name is none: the epoch is right, the content another.
         byte[] bytes = Encode(Status(view), named: true);
         bytes[IndexOf(bytes, BitConverter.GetBytes(view.Id.Hash))] ^= 1;
-        Assert.Equal(DecodeResult.UnknownView, memory.TryDecode(bytes, out _, out _, out _));
+        Assert.Equal(DecodeResult.UnknownView, Read(memory, bytes, out _, out _, out _));
     }
 
     [Fact]
@@ -88,10 +88,10 @@ public sealed class BriefStatusTests
     {
         // Whatever a member says, the id is computed from what was read.
         var memory = new WireMemory();
-        foreach (StatusMessage status in statuses) memory.TryDecode(Encode(status, named: false), out _, out _, out _);
+        foreach (StatusMessage status in statuses) Read(memory, Encode(status, named: false), out _, out _, out _);
         foreach (StatusMessage status in statuses)
         {
-            if (memory.TryDecode(Encode(status, named: true), out _, out MessageBody? body, out _) != DecodeResult.Ok) continue;
+            if (Read(memory, Encode(status, named: true), out _, out MessageBody? body, out _) != DecodeResult.Ok) continue;
             var read = (StatusMessage)body!;
             foreach (ClusterView view in read.Decision is { } decision ? read.Pending.Add(decision.View) : read.Pending)
                 Assert.Equal(view.Id, new ClusterView(view.Epoch, view.Members, view.Rule, view.Timing, view.Master, view.ViceMaster, view.QuorumOwner, view.Disqualified, view.FormerMaster, view.BaseEpoch).Id);
@@ -125,7 +125,7 @@ public sealed class BriefStatusTests
     {
         var today = new WireMemory();
         var earlier = new WireMemory(minorVersion: 0);
-        Assert.Equal(DecodeResult.UnknownKind, earlier.TryDecode(Encode(Status(View(3, 5)), named: false), out _, out _, out _));
+        Assert.Equal(DecodeResult.UnknownKind, Read(earlier, Encode(Status(View(3, 5)), named: false), out _, out _, out _));
         MessageHeader to = Header with { To = new NodeId(7), NamesViews = true };
         StatusMessage status = Status(View(3, 5));
         Assert.Equal(MessageForm.Plain, today.FormOf(in to, status));
@@ -187,12 +187,12 @@ public sealed class BriefStatusTests
         var memory = new WireMemory(capacity: 64);
         memory.Views.Note(status);
         int step = Math.Max(1, bytes.Length / 1500);
-        for (int length = 0; length < bytes.Length; length += step) Assert.Equal(DecodeResult.Malformed, memory.TryDecode(bytes.AsSpan(0, length), out _, out _, out _));
-        Assert.Equal(DecodeResult.Malformed, memory.TryDecode([.. bytes, 0], out _, out _, out _));
+        for (int length = 0; length < bytes.Length; length += step) Assert.Equal(DecodeResult.Malformed, Read(memory, bytes.AsSpan(0, length), out _, out _, out _));
+        Assert.Equal(DecodeResult.Malformed, Read(memory, [.. bytes, 0], out _, out _, out _));
         for (int bit = 8; bit < bytes.Length * 8; bit += Math.Max(1, bytes.Length * 8 / 3001))
         {
             bytes[bit / 8] ^= (byte)(1 << bit % 8);
-            memory.TryDecode(bytes, out _, out _, out _);
+            Read(memory, bytes, out _, out _, out _);
             bytes[bit / 8] ^= (byte)(1 << bit % 8);
         }
     });
@@ -247,13 +247,20 @@ public sealed class BriefStatusTests
         return bytes;
     }
 
+    private static DecodeResult Read(WireMemory memory, ReadOnlySpan<byte> bytes, out MessageHeader header, out MessageBody? body, out bool learnt)
+    {
+        DecodeResult result = memory.TryDecode(bytes, out header, out body);
+        learnt = result is DecodeResult.Ok or DecodeResult.UnknownView && memory.Learn(bytes, header.From, body);
+        return result;
+    }
+
     private static int IndexOf(byte[] bytes, byte[] part) => bytes.AsSpan().IndexOf(part) is var at and >= 0 ? at : throw new InvalidOperationException("not in there");
 
     private static void Hear(WireMemory memory, int from, byte minor)
     {
         var bytes = new byte[MessageCodec.HeaderSize];
         MessageCodec.EncodeHeader(Header with { From = new NodeId(from) }, MessageKind.Heartbeat, 0, bytes, minor);
-        Assert.Equal(DecodeResult.Ok, memory.TryDecode(bytes, out _, out _, out _));
+        Assert.Equal(DecodeResult.Ok, Read(memory, bytes, out _, out _, out _));
     }
 
     private static void ForAll<T>(Gen<T> values, int count, Action<T> check)

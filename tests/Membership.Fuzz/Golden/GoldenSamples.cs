@@ -149,7 +149,7 @@ internal static class GoldenSamples
         // A reader that has heard of the views.
         var memory = new WireMemory();
         memory.Views.Note(Status);
-        DecodeResult result = memory.TryDecode(bytes, out MessageHeader header, out MessageBody? body, out _);
+        DecodeResult result = memory.TryDecode(bytes, out MessageHeader header, out MessageBody? body);
         return result == DecodeResult.Ok ? new SentMessage(header, body) : throw new FormatException($"a message is {result}");
     }
 

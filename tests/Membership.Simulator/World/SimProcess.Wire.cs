@@ -52,7 +52,9 @@ internal sealed partial class SimProcess
             return;
         }
         long arrived = held?.At ?? _world.Now / Ticks.Millisecond;
-        switch (_wire!.TryDecode(message, out MessageHeader header, out MessageBody? body, out bool learnt))
+        DecodeResult result = _wire!.TryDecode(message, out MessageHeader header, out MessageBody? body);
+        bool learnt = result is DecodeResult.Ok or DecodeResult.UnknownView && _wire.Learn(message, header.From, body);
+        switch (result)
         {
             case DecodeResult.Ok:
                 _world.Checkers.Receives(this, in header);
@@ -66,7 +68,7 @@ internal sealed partial class SimProcess
                 return;
             case DecodeResult.UnknownKind when _wire.MinorVersion == 0:
                 return;
-            case var result:
+            default:
                 _world.Violate("codec", $"node {Number}: a message of node {input.Header.From} is {result}.");
                 return;
         }
