@@ -99,6 +99,21 @@ public sealed class BriefStatusTests
     });
 
     [Fact]
+    public void The_owner_of_the_witness_is_no_part_of_a_views_id_and_is_said_with_its_name()
+    {
+        ClusterView view = View(3, 5), owned = new(view.Epoch, view.Members, view.Rule, view.Timing, quorumOwner: new NodeId(2));
+        Assert.Equal(view.Id, owned.Id);
+        var memory = new WireMemory();
+        memory.Views.Note(Status(view));
+        foreach (ClusterView said in new[] { owned, view, owned })
+        {
+            Assert.Equal(DecodeResult.Ok, Read(memory, Encode(Status(said), named: true), out _, out MessageBody? body, out _));
+            Assert.Equal(said.QuorumOwner, ((StatusMessage)body!).Decision!.View.QuorumOwner);
+            Assert.Equal(said.QuorumOwner, ((StatusMessage)body!).Pending[0].QuorumOwner);
+        }
+    }
+
+    [Fact]
     public void The_view_that_was_not_used_for_longest_is_forgotten_first()
     {
         var memory = new ViewMemory(3);
