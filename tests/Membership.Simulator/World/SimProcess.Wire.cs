@@ -42,14 +42,15 @@ internal sealed partial class SimProcess
         return message;
     }
 
-    private void Receive(ref SimEvent input, MonotonicTime now)
+    // False when the core did not get it.
+    private bool Receive(ref SimEvent input, MonotonicTime now)
     {
         HeldMessage? held = input.Payload as HeldMessage;
         if ((held?.Message ?? input.Payload as byte[]) is not { } message)
         {
             _world.Checkers.Receives(this, in input.Header);
             Core.Receive(in input.Header, input.Path, (MessageBody?)input.Payload, now);
-            return;
+            return true;
         }
         long arrived = held?.At ?? _world.Now / Ticks.Millisecond;
         DecodeResult result = _wire!.TryDecode(message, out MessageHeader header, out MessageBody? body);
@@ -62,17 +63,17 @@ internal sealed partial class SimProcess
                 break;
             case DecodeResult.UnknownView when _world.Now / Ticks.Millisecond - arrived <= HeldMessages.Patience:
                 _world.UnknownViews += _waitingForView.Hold(held ?? new HeldMessage(default(OpenedDatagram) with { Sender = header.From }, message, input.Path, arrived));
-                return;
+                return false;
             case DecodeResult.UnknownView:
                 _world.UnknownViews++;
-                return;
+                return false;
             case DecodeResult.UnknownKind when _wire.MinorVersion == 0:
-                return;
+                return false;
             default:
                 _world.Violate("codec", $"node {Number}: a message of node {input.Header.From} is {result}.");
-                return;
+                return false;
         }
-        if (!learnt) return;
+        if (!learnt) return true;
         foreach (HeldMessage waiting in _waitingForView.TakeAll())
         {
             ref SimEvent again = ref _world.Queue.Push(_world.Now + 1);
@@ -83,5 +84,6 @@ internal sealed partial class SimProcess
             again.Header.From = waiting.Opened.Sender;
             again.Payload = waiting;
         }
+        return true;
     }
 }

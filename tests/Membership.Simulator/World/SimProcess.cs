@@ -231,7 +231,8 @@ internal sealed partial class SimProcess
             switch (input.Kind)
             {
                 case EventKind.Message:
-                    Receive(ref input, now);
+                    // What ends at the wire is no input of the core: no timer that is due is looked at.
+                    if (!Receive(ref input, now)) return;
                     break;
                 case EventKind.Wake:
                     if (input.Id != _armedAt) return;
