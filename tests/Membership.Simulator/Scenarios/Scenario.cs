@@ -113,12 +113,13 @@ internal sealed record Scenario(
         ulong seed = 1;
         var policy = QuorumPolicy.NodeMajority;
         var tieBreaker = TieBreaker.None;
-        bool pinned = false, evidence = false, drift = true, locked = true, supervised = false, fromView = true, bootstrap = true;
+        bool pinned = false, evidence = false, drift = true, locked = true, supervised = false, fromView = true, bootstrap = true, liars = false, admit = false, keepsRecord = true;
         ClusterTiming timing = ClusterTiming.Local;
         int[]? votes = null;
-        string? period = null, stale = null, quarantine = null;
+        string? equalizer = null, period = null, stale = null, quarantine = null;
         ulong disqualified = 0;
         double discovery = 2;
+        int paths = 1, first = 0;
         for (int i = 1; i < words.Length; i++)
         {
             string[] pair = words[i].Split('=');
@@ -142,6 +143,12 @@ internal sealed record Scenario(
                 case "locked": locked = value == "on"; break;
                 case "supervised": supervised = value == "on"; break;
                 case "quarantine": quarantine = value; break; // quarantine=2,4L: after two removals, for 4 L
+                case "admit": admit = value == "on"; break;
+                case "record": keepsRecord = value == "on"; break;
+                case "equalizer": equalizer = value; break;
+                case "liars": liars = value == "on"; break;
+                case "paths": paths = int.Parse(value, CultureInfo.InvariantCulture); break;
+                case "first": first = int.Parse(value, CultureInfo.InvariantCulture); break; // first=3: only nodes 1 to 3 are in the first view
                 case "bootstrap": bootstrap = value == "on"; break;
                 default: throw new FormatException($"'{pair[0]}' is not a setting");
             }
@@ -165,6 +172,11 @@ internal sealed record Scenario(
             StoreLocked = locked,
             Supervised = supervised,
             Bootstrap = bootstrap,
+            Liars = liars,
+            AdmitOnRequest = admit,
+            WitnessKeepsRecord = keepsRecord,
+            Paths = paths,
+            FirstMembers = first,
             Disqualified = disqualified,
             WitnessPeriod = timing.LossPeriod.Ticks,
         };
@@ -174,6 +186,7 @@ internal sealed record Scenario(
             var kept = new TimeSpan(Duration(time, options));
             options = options with { Quarantine = new QuarantineOptions { After = int.Parse(after, CultureInfo.InvariantCulture), Window = 100 * options.Timing.LossPeriod, Time = kept, Limit = 8 * kept } };
         }
+        if (equalizer is not null) options = options with { ArbitrationEqualizer = new TimeSpan(Duration(equalizer, options)) };
         return period is null ? options : options with { WitnessPeriod = Duration(period, options) };
     }
 }

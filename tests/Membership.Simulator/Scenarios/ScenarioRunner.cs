@@ -3,6 +3,7 @@
 using System.Globalization;
 using Membership.Engine;
 using Membership.Engine.Protocol;
+using Membership.Simulator.Transcripts;
 using Membership.Simulator.Workload;
 using Membership.Simulator.World;
 
@@ -19,6 +20,9 @@ internal sealed partial class ScenarioRunner
     private readonly PlantedDefects _defects;
     private readonly TextWriter? _trace;
     private readonly ulong _index;
+    private readonly Dictionary<int, IReadOnlyList<string>>? _happened;
+    private readonly List<(SimNode Node, string Moment, Action Stop)> _stops = [];
+    private ScenarioStep? _step;
     private readonly List<(SimNode? Node, string Moment, string[] Words)> _triggers = [];
 
     public ScenarioRunner(Scenario scenario, PlantedDefects defects, TextWriter? trace, ulong seedOffset = 0)
@@ -31,6 +35,18 @@ internal sealed partial class ScenarioRunner
         _world.OnMoment = OnMoment;
     }
 
+    /// <summary>Plays it in a world without chance and writes down, by the script's lines, what the nodes do.</summary>
+    /// <param name="scenario">The script.</param>
+    /// <param name="defects">Rules taken out.</param>
+    /// <param name="happened">What happened at each line, counted from 1.</param>
+    public ScenarioRunner(Scenario scenario, PlantedDefects defects, Dictionary<int, IReadOnlyList<string>> happened)
+        : this(scenario with { Options = scenario.Options.Settle() }, defects, trace: null)
+    {
+        _happened = happened;
+        _world.Transcript = new Transcript(_world);
+        _world.Network.Watch = Remember;
+    }
+
     public ScenarioResult Run()
     {
         if (_scenario.Random is { } random) return RunRandom(random);
@@ -38,6 +54,8 @@ internal sealed partial class ScenarioRunner
         {
             if (_world.Violation is not null) break;
             if (_world.Trace.On) _world.Trace.Line(_world.Now, 0, "> " + step.Text);
+            _world.Transcript?.BeginStep();
+            _step = step;
             try
             {
                 if (step.Words[0] == "expect") Expect(step);
@@ -47,10 +65,11 @@ internal sealed partial class ScenarioRunner
             {
                 break;
             }
-            catch (Exception error) when (error is FormatException or ArgumentException or IndexOutOfRangeException)
+            catch (Exception error) when (error is FormatException or ArgumentException or IndexOutOfRangeException or KeyNotFoundException)
             {
                 throw new FormatException($"{_scenario.Name}.txt line {step.Line}: '{step.Text}': {error.Message}", error);
             }
+            if (_world.Transcript is { } transcript) _happened![step.Line] = transcript.EndStep();
         }
         if (_world.Violation is { } violation) _failures.Add($"{_scenario.Name}.txt: violation of {violation.Checker} at {violation.Time / 1e7:F3} s: {violation.Text}");
         return new ScenarioResult(_failures, _world.Violation, _world.Trace.Hash);
@@ -70,7 +89,13 @@ internal sealed partial class ScenarioRunner
         switch (words[0])
         {
             case "start":
-                foreach (int node in words.Length > 1 ? NodesOf(words[1]) : NodesOf("all")) _world.Node(node).Start();
+                int[] starters = NodesOf(words.Length > 1 ? words[1] : "all");
+                for (int i = 0; i < starters.Length; i++)
+                {
+                    SimNode starter = _world.Node(starters[i]);
+                    if (_world.Options.Settled && i > 0) _world.After(i * 11 * Ticks.Millisecond, starter.Start);
+                    else starter.Start();
+                }
                 break;
             case "run":
                 _world.RunUntil(_world.Now + Time(words[1]));
@@ -129,6 +154,10 @@ internal sealed partial class ScenarioRunner
                 if (_world.Node(Number(words[3])).Process is { } observer && _world.Node(Number(words[1])).Process is { } peer)
                     _world.LoseTripwire(observer, peer.Number, peer.Incarnation);
                 break;
+            case "cut-path": // cut-path 1 1->2: that path of several
+                (int near, int far) = Arrow(words[2]);
+                _world.Network.Cut(near, far, Number(words[1]));
+                break;
             case "cut" or "heal":
                 Links(words);
                 break;
@@ -172,7 +201,8 @@ internal sealed partial class ScenarioRunner
                 _world.After(Time(words[1].TrimEnd(':')), () => Do(later));
                 break;
             default:
-                throw new FormatException($"'{words[0]}' is not a command.");
+                if (!Ask(words)) throw new FormatException($"'{words[0]}' is not a command.");
+                break;
         }
     }
 
@@ -269,6 +299,8 @@ internal sealed partial class ScenarioRunner
             Moment.InForce => "force",
             _ => moment.ToString().ToLowerInvariant(),
         };
+        foreach ((SimNode stopAt, string wanted, Action stop) in _stops)
+            if (stopAt == process.Node && (wanted == name || (moment is Moment.Stage or Moment.Prune && string.Equals(wanted, process.Core.Stage.ToString(), StringComparison.OrdinalIgnoreCase)))) stop();
         for (int i = 0; i < _triggers.Count; i++)
         {
             (SimNode? node, string wanted, string[] words) = _triggers[i];

@@ -75,7 +75,7 @@ internal sealed class Network(ClusterWorld world, Rng rng)
     /// <summary>Called on arrival: messages in flight when a cut is made are lost with even chance.</summary>
     public bool LostOnArrival(int path, int from, int to)
     {
-        if (At(path, from, to).Cuts == 0 || rng.Chance(0.5)) return false;
+        if (At(path, from, to).Cuts == 0 || (rng.Chance(0.5) && !_options.Settled)) return false;
         world.Health.TouchLink(from, to);
         return true;
     }
@@ -100,7 +100,8 @@ internal sealed class Network(ClusterWorld world, Rng rng)
     {
         long delay = _options.DelayMin + rng.Span(0, _options.DelaySpread);
         if (rng.PerMille(_options.SpikePerMille)) delay += rng.Span(0, _options.SpikeDelay);
-        if (link.ExtraDelay > 0) delay += rng.Span(0, link.ExtraDelay);
+        if (_options.Settled) delay += 20 * Ticks.Microsecond * (2 * from + to) + link.ExtraDelay;
+        else if (link.ExtraDelay > 0) delay += rng.Span(0, link.ExtraDelay);
         if (delay > _options.T / 4) world.Health.TouchLink(from, to);
         return delay;
     }

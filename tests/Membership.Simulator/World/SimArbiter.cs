@@ -122,6 +122,7 @@ internal sealed class SimArbiter(ClusterWorld world, SimProcess process)
     private void Answer(long id, ArbitrationOutcome outcome, MonotonicTime ownedUntil, ImmutableArray<ClusterView> record)
     {
         if (world.Trace.On) world.Trace.Line(world.Now, process.Number, $"arbitration: {outcome}{(outcome == ArbitrationOutcome.Won ? $", record [{string.Join(" ", record)}]" : "")}");
+        world.Transcript?.Event(process.Number, $"hears from the witness: {outcome}{(outcome == ArbitrationOutcome.Won ? $", record [{string.Join(" ", record)}]" : "")}");
         if (outcome == ArbitrationOutcome.Won) Believe(ownedUntil);
         process.Call(now => process.Core.ArbitrationCompleted(id, outcome, ownedUntil, record, now));
     }
@@ -129,6 +130,7 @@ internal sealed class SimArbiter(ClusterWorld world, SimProcess process)
     private void Written(long id, bool confirmed, MonotonicTime ownedUntil)
     {
         if (world.Trace.On) world.Trace.Line(world.Now, process.Number, confirmed ? "record write confirmed" : "record write NOT confirmed");
+        world.Transcript?.Event(process.Number, confirmed ? "its record is confirmed" : "its record is not confirmed");
         if (confirmed) Believe(ownedUntil);
         process.Call(now => process.Core.RecordWritten(id, confirmed, ownedUntil, now));
     }

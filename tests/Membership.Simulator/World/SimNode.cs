@@ -63,6 +63,7 @@ internal sealed class SimNode(ClusterWorld world, int number, NodeClock clock, V
         Process = Newest = new SimProcess(world, this, ++Lives);
         world.Health.TouchNode(number);
         if (world.Trace.On) world.Trace.Line(world.Now, number, $"process {Lives} starts; disk: {Describe()}");
+        world.Transcript?.Event(number, $"process {Lives} starts with {Describe()}");
         Process.Boot();
     }
 
@@ -99,6 +100,7 @@ internal sealed class SimNode(ClusterWorld world, int number, NodeClock clock, V
         }
         if (Process is not { } process) return;
         if (world.Trace.On) world.Trace.Line(world.Now, number, $"process {process.Life} ends: {why}");
+        world.Transcript?.Event(number, $"process {process.Life} ends: {why}");
         Process = null;
         process.End();
         HeldWrites.Clear();

@@ -60,7 +60,7 @@ internal sealed partial class SimProcess : IProtocolEffects
         _world.Checkers.CallbackInvoked(this, in callback);
         if (callback.Kind == CallbackKind.HandOverMastership) _handOverId = callback.Id;
         long duration = _world.Chance.Span(0, _world.Options.CallbackSpread);
-        if (Node.CallbackDelay > 0) duration += _world.Chance.Span(0, Node.CallbackDelay);
+        if (Node.CallbackDelay > 0) duration += _world.Options.Settled ? Node.CallbackDelay : _world.Chance.Span(0, Node.CallbackDelay);
         ref SimEvent done = ref _world.Queue.Push(_world.Now + duration + 1);
         done.Kind = EventKind.CallbackDone;
         done.Process = this;
@@ -110,11 +110,11 @@ internal sealed partial class SimProcess : IProtocolEffects
                 LastRoleAnswer = status;
                 break;
             case RequestKind.Start when status == MembershipStatus.Ok:
-                Run(_world.Chance.Span(0, 20 * Ticks.Millisecond), () => AllowRegroup(true));
+                Run(_world.Options.Settled ? 10 * Ticks.Millisecond : _world.Chance.Span(0, 20 * Ticks.Millisecond), () => AllowRegroup(true));
                 break;
             case RequestKind.Start:
                 // The header: after a failed join the node must leave, then it may try again.
-                if (_world.Chance.Chance(0.3)) Run(_world.SupervisorDelay(), () => Node.Kill("its start failed", power: false));
+                if (_world.Chance.Chance(0.3) && !_world.Options.Settled) Run(_world.SupervisorDelay(), () => Node.Kill("its start failed", power: false));
                 else Run(Ticks.Millisecond, LeaveAfterFailedStart);
                 break;
             case RequestKind.Leave:

@@ -28,6 +28,7 @@ internal sealed partial class SimProcess
     private readonly ClusterWorld _world;
     private readonly List<SimEvent> _frozen = [];
     private readonly Dictionary<long, RequestKind> _requests = [];
+    private readonly Dictionary<long, (string Name, Func<string>? Answer)> _names = [];
     private MonotonicTime _armedFor = MonotonicTime.MaxValue;
     private long _armedAt = long.MaxValue;
     private int _frozenMessages;
@@ -76,7 +77,7 @@ internal sealed partial class SimProcess
         StartedByForce = _world.ForceForm;
         Guard(() =>
         {
-            Core = new MembershipCore(_world.Options.ForNode(Number, _world.Options.StoreLocked), Node.Disk.Content, this, now);
+            Core = new MembershipCore(_world.Options.ForNode(Number, _world.Options.StoreLocked), Node.Disk.Content, _world.Transcript is { } transcript ? transcript.Of(this) : this, now);
             Core.Start(NewRequest(RequestKind.Start), StartedByForce, now);
         });
         if (Core is not null) AfterInput();
@@ -106,7 +107,7 @@ internal sealed partial class SimProcess
         SimEvent[] waiting = [.. _frozen];
         _frozen.Clear();
         _frozenMessages = 0;
-        if (_world.Chance.Chance(0.5)) Tick();
+        if (_world.Chance.Chance(0.5) && !_world.Options.Settled) Tick();
         for (int i = 0; i < waiting.Length && Alive; i++)
         {
             if (Frozen) _frozen.Add(waiting[i]);
@@ -157,15 +158,37 @@ internal sealed partial class SimProcess
     public void Eject(int node)
     {
         if (Ready && _world.Node(node).Process is { } target) target.EjectAsked = true;
-        Call(now => Core.Eject(NewRequest(RequestKind.Other), new NodeId(node), now));
+        Ask($"Eject({node})", (core, id, now) => core.Eject(id, new NodeId(node), now));
     }
 
     /// <summary>Somebody was asked to eject this life.</summary>
     public bool EjectAsked { get; private set; }
 
-    public void ClearQuarantine(int node) => Call(now => Core.ClearQuarantine(NewRequest(RequestKind.Other), new NodeId(node), now));
+    public void ClearQuarantine(int node) => Ask($"ClearQuarantine({node})", (core, id, now) => core.ClearQuarantine(id, new NodeId(node), now));
 
-    public void ForceRegroup() => Call(now => Core.ForceRegroup(NewRequest(RequestKind.Other), now));
+    public void ForceRegroup() => Ask("ForceRegroup", static (core, id, now) => core.ForceRegroup(id, now));
+
+    /// <summary>Any request of a host, by a name for whoever reads about it.</summary>
+    /// <param name="name">What is asked.</param>
+    /// <param name="ask">Asks it.</param>
+    /// <param name="answer">What came back beside the status, when it has come.</param>
+    public void Ask(string name, Action<MembershipCore, RequestId, MonotonicTime> ask, Func<string>? answer = null) => Call(now =>
+    {
+        RequestId id = NewRequest(RequestKind.Other);
+        _names[id.Value] = (name, answer);
+        ask(Core, id, now);
+    });
+
+    /// <summary>How a request is called in transcripts.</summary>
+    public string NameOf(RequestId request) => _names.TryGetValue(request.Value, out (string Name, Func<string>? Answer) known) ? known.Name : _requests.TryGetValue(request.Value, out RequestKind kind) ? kind.ToString() : "nothing that was asked";
+
+    /// <summary>What a request brought beside its status, for transcripts.</summary>
+    public string AnswerTo(RequestId request)
+    {
+        if (_stateRequests.TryGetValue(request.Value, out StateRequest asked))
+            return asked.Answer.Verdict is { } verdict ? Transcripts.MessageText.Text($": {verdict.Outcome}, version {verdict.Version} of state {verdict.StateVersion} [{string.Join(",", verdict.Etags)}] {verdict.Key}").TrimEnd() : asked.Answer.State is { } state ? ": " + Transcripts.MessageText.State(state) : "";
+        return _names.TryGetValue(request.Value, out (string Name, Func<string>? Answer) known) && known.Answer is { } answer ? ": " + answer() : "";
+    }
 
     public void Update(TableUpdate update)
     {
@@ -197,7 +220,7 @@ internal sealed partial class SimProcess
 
     public void ReportUnreachable(int node) => Call(now => Core.NodeUnreachable(new NodeId(node), now));
 
-    public void AllowRegroup(bool allowed) => Call(now => Core.SetRegroupAllowed(NewRequest(RequestKind.Other), allowed, now));
+    public void AllowRegroup(bool allowed) => Ask($"AllowRegroup({allowed})", (core, id, now) => core.SetRegroupAllowed(id, allowed, now));
 
     /// <summary>Hands a result of the witness to the core; in a frozen or dead process it waits or is lost by the caller's doing.</summary>
     public void Call(Action<MonotonicTime> input)
@@ -238,7 +261,9 @@ internal sealed partial class SimProcess
                     if (input.Id != _armedAt) return;
                     _armedAt = long.MaxValue;
                     _armedFor = MonotonicTime.MaxValue;
-                    if (now >= Core.NextWakeup) Core.Tick(now);
+                    if (now < Core.NextWakeup) break;
+                    _world.Transcript?.Woken(this);
+                    Core.Tick(now);
                     break;
                 case EventKind.PersistDone:
                     Core.PersistCompleted(input.Id, input.Payload is not null, now);
@@ -275,6 +300,7 @@ internal sealed partial class SimProcess
 
     private void AfterInput()
     {
+        if (Alive) _world.Transcript?.AfterInput(this);
         if (Halted || !Alive) return;
         _world.Checkers.AfterInput(this);
         MonotonicTime wanted = Core.NextWakeup;

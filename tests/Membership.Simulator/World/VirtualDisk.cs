@@ -34,7 +34,7 @@ internal sealed class VirtualDisk(WorldOptions options, Rng rng, long storeId)
         _writeStarted = now;
         long duration = options.DiskMin + rng.Span(0, options.DiskSpread);
         if (options.DiskSpread > 0 && rng.PerMille(10)) duration += rng.Span(0, options.T);
-        return duration + (ExtraDelay > 0 ? rng.Span(ExtraDelay / 2, ExtraDelay) : 0);
+        return duration + (options.Settled ? ExtraDelay : ExtraDelay > 0 ? rng.Span(ExtraDelay / 2, ExtraDelay) : 0);
     }
 
     /// <summary>The write in flight is durable now.</summary>

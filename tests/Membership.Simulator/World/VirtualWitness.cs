@@ -64,6 +64,7 @@ internal sealed class VirtualWitness(ClusterWorld world, Rng rng)
 
     public void Take(SimProcess process)
     {
+        if (!OwnedBy(process)) world.Transcript?.Event(process.Number, "owns the witness now");
         if (world.Trace.On && !OwnedBy(process)) world.Trace.Line(world.Now, process.Number, "now owns the witness");
         OwnerNode = process.Number;
         OwnerLife = process.Life;
@@ -127,7 +128,7 @@ internal sealed class VirtualWitness(ClusterWorld world, Rng rng)
         }
     }
 
-    private long Delay() => 200 * Ticks.Microsecond + rng.Span(0, 2 * Ticks.Millisecond) + rng.Span(0, ExtraDelay);
+    private long Delay() => world.Options.Settled ? Ticks.Millisecond + ExtraDelay : 200 * Ticks.Microsecond + rng.Span(0, 2 * Ticks.Millisecond) + rng.Span(0, ExtraDelay);
 
     private static ImmutableArray<ClusterView>[] NewSlots(int nodes)
     {

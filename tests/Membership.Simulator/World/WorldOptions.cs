@@ -80,6 +80,21 @@ internal sealed record WorldOptions
     /// <summary>W: the witness' ownership period.</summary>
     public long WitnessPeriod { get; init; } = Ticks.Second;
 
+    /// <summary>Nothing is left to chance but what the script asks for: each link takes its own fixed time, nodes start 11 ms apart. For transcripts: a change shows where it is, not everywhere behind it.</summary>
+    public bool Settled { get; init; }
+
+    /// <summary>The script makes nodes say what they never said: checkers do not judge the story then.</summary>
+    public bool Liars { get; init; }
+
+    /// <summary>Coordinators let in only whom their host asked for.</summary>
+    public bool AdmitOnRequest { get; init; }
+
+    /// <summary>An arbitration that was quicker is waited out to this.</summary>
+    public TimeSpan ArbitrationEqualizer { get; init; }
+
+    /// <summary>False: a bare quorum resource, owned in regroups only.</summary>
+    public bool WitnessKeepsRecord { get; init; } = true;
+
     /// <summary>A halted, failed or crashed node is started again by a supervisor.</summary>
     public bool Supervised { get; init; } = true;
 
@@ -162,9 +177,15 @@ internal sealed record WorldOptions
             MembershipFrameInterval = FrameInterval,
             StaleAfter = StaleAfter,
             Quarantine = Quarantine,
+            AdmitOnRequest = AdmitOnRequest,
+            ArbitrationEqualizer = ArbitrationEqualizer,
+            WitnessKeepsRecord = WitnessKeepsRecord,
             Defects = Defects,
         };
     }
+
+    /// <summary>The same world without chance.</summary>
+    public WorldOptions Settle() => this with { Settled = true, ClocksDrift = false, DelayMin = 100 * Ticks.Microsecond, DelaySpread = 0, DiskMin = Ticks.Millisecond, DiskSpread = 0, CallbackSpread = 0, SchedulingLag = 0 };
 
     public override string ToString()
     {
