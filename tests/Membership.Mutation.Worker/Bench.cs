@@ -82,6 +82,8 @@ internal sealed class Bench
         long reached = member < 0 ? 0 : Math.Max(1, _profiles.Sum(profile => (long)profile.Reached[member]));
         // First those that noticed most, in this member above all, or that are much about it, for the time they take.
         int[] order = [.. Enumerable.Range(0, _cases.Count).Where(index => member < 0 || _profiles[index].Reached[member] > 0).OrderByDescending(index => Promise(index) / (3 + _profiles[index].Milliseconds))];
+        // What is noticed at all is noticed soonest by a transcript.
+        order = [.. order.OrderBy(index => _cases[index] is TranscriptCase ? 0 : 1)];
         if (quick is not null) order = [.. order.Where(index => IsPointed(index)), .. order.Where(index => !IsPointed(index))];
         double Share(int index) => member < 0 ? 0 : (double)_profiles[index].Reached[member] / reached;
         double Promise(int index) => _kills.GetValueOrDefault(_cases[index].Name) + 10 * _killsIn.GetValueOrDefault((member, index)) + 100 * Share(index) + 0.2;

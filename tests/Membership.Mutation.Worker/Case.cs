@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using System.Reflection;
 using Membership.Simulator.Scenarios;
+using Membership.Simulator.Transcripts;
 using Membership.Simulator.Workload;
 using Xunit;
 using Xunit.Sdk;
@@ -38,6 +39,18 @@ internal sealed record StoryCase(string Name, Scenario Scenario, int Run) : Case
     {
         ScenarioResult result = new ScenarioRunner(Scenario, default, trace: null, (ulong)Run).Run();
         return new Outcome(result.Failures.Count == 0 ? null : result.Failures[0], 0);
+    }
+}
+
+/// <summary>What the nodes do, line by line, is what it was: notices any change of behaviour, right or wrong.</summary>
+internal sealed record TranscriptCase(string Name, IReadOnlyList<string> Lines) : Case(Name)
+{
+    public override bool IsPointed => true;
+
+    public override Outcome Play()
+    {
+        (IReadOnlyList<string> now, IReadOnlyList<string> failures) = TranscriptFile.Play(Name, Lines);
+        return new Outcome(failures.Count > 0 ? failures[0] : TranscriptFile.Difference(Lines, now) is null ? null : "another transcript", 0);
     }
 }
 

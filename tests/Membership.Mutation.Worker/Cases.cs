@@ -17,7 +17,7 @@ internal static class Cases
     private static readonly Type[] Simulated = [typeof(NotificationTableTests), typeof(QuietWaitTests), typeof(GrayTests)];
 
     /// <summary>Tests of the protocol core stepped by hand that stand elsewhere.</summary>
-    private static readonly Type[] Stepped = [typeof(CallbackOrderTests), typeof(JoinAndLeaveTests), typeof(QuorumResourceTests), typeof(CoordinatorDeathTests), typeof(StateMessageTests)];
+    private static readonly Type[] Stepped = [typeof(CallbackOrderTests), typeof(JoinAndLeaveTests), typeof(QuorumResourceTests), typeof(CoordinatorDeathTests), typeof(StateMessageTests), typeof(EntrySizeTests), typeof(FarFetchedClaimTests), typeof(LyingMemberTests), typeof(CleanUpReportTests), typeof(ReplacedDiskLeaseTests)];
 
     /// <summary>The first two numbers are what SeedTests plays.</summary>
     private const int PlainSeeds = 300, MixedSeeds = 60, SeedsOfEachFamily = 25;
@@ -31,6 +31,9 @@ internal static class Cases
             Scenario scenario = Scenario.Parse(Path.GetFileNameWithoutExtension(file), File.ReadAllLines(file));
             for (int i = 0; i < scenario.PlainSweep; i++) cases.Add(new StoryCase($"story {scenario.Name} +{i}", scenario, i));
         }
+        // Short, and every change of behaviour shows in them: where one has been seen first, nobody else need look.
+        foreach (string file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "transcripts"), "*.txt").Order(StringComparer.Ordinal))
+            cases.Add(new TranscriptCase($"transcript {Path.GetFileNameWithoutExtension(file)}", File.ReadAllLines(file)));
         foreach (Type type in Simulated) AddTests(cases, type);
         foreach (Type type in Stepped) AddTests(cases, type);
         foreach (Type type in typeof(CallbackOrderTests).Assembly.GetTypes().Where(static type => type.Namespace == "Membership.Engine.Tests.Protocol").OrderBy(static type => type.Name, StringComparer.Ordinal)) AddTests(cases, type);

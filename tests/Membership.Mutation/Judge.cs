@@ -16,13 +16,16 @@ internal sealed class Judge : IDisposable
 
     private readonly string _program;
     private readonly string _profile;
+    private readonly string _which;
     private readonly Dictionary<string, int> _kills;
     private Process? _worker;
 
     /// <param name="program">The worker, in a directory of its own whose engine may be replaced.</param>
     /// <param name="kills">Which tests noticed how many changes before: those are tried first.</param>
-    public Judge(string program, Dictionary<string, int> kills)
+    /// <param name="which">Who judges: "transcripts", "others", "all", or parts of names.</param>
+    public Judge(string program, Dictionary<string, int> kills, string which)
     {
+        _which = which;
         _program = program;
         _kills = kills;
         _profile = Path.Combine(Path.GetDirectoryName(program)!, "profile.txt");
@@ -74,7 +77,7 @@ internal sealed class Judge : IDisposable
     {
         string stats = profile + ".kills";
         File.WriteAllLines(stats, _kills.Select(static pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Value}\t{pair.Key}")));
-        var start = new ProcessStartInfo(_program, [mode, profile, stats]) { RedirectStandardOutput = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(_program, [mode, profile, stats, _which]) { RedirectStandardOutput = true, RedirectStandardInput = true };
         start.Environment["DOTNET_GCHeapHardLimit"] = "0x60000000";
         start.Environment["DOTNET_TieredPGO"] = "0";
         _worker = Process.Start(start)!;

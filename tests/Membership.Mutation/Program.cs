@@ -4,8 +4,8 @@ using System.Diagnostics;
 using System.Globalization;
 using Membership.Mutation;
 
-const string Usage = "usage: eng/mutate --file NAME.cs[,NAME.cs...] | --all  [--sample N] [--seed S] [--seconds S] [--quick | --each MILLISECONDS] [--again] [--least PERCENT] [--log FILE] [--survivors FILE]   NAME.cs: a file of src/Membership.Engine/Protocol";
-string file = "", log = "", survivors = "", build = "", generated = "", worker = "";
+const string Usage = "usage: eng/mutate --file NAME.cs[,NAME.cs...] | --all  [--sample N] [--seed S] [--seconds S] [--quick | --each MILLISECONDS] [--again] [--cases all|transcripts|others|PART_OF_A_NAME,...] [--least PERCENT] [--log FILE] [--survivors FILE]   NAME.cs: a file of src/Membership.Engine/Protocol";
+string file = "", log = "", survivors = "", build = "", generated = "", worker = "", cases = "all";
 double seconds = 1e9, least = 0;
 int sample = 0, seed = 1, quick = 0;
 bool every = false, again = false;
@@ -20,6 +20,7 @@ for (int i = 0; i < args.Length; i++)
         bool good = option switch
         {
             "--file" => (file = value).EndsWith(".cs", StringComparison.Ordinal),
+            "--cases" => (cases = value).Length > 0,
             "--log" => (log = value).Length > 0,
             "--seconds" => double.TryParse(value, CultureInfo.InvariantCulture, out seconds) && seconds > 0,
             "--each" => int.TryParse(value, CultureInfo.InvariantCulture, out quick) && quick > 0,
@@ -45,7 +46,7 @@ if (every == (file.Length > 0) || log.Length == 0)
 
 EngineCompilation compilation = EngineCompilation.Load(build, generated);
 var verdicts = new Verdicts(log, again);
-using var judge = new Judge(worker, verdicts.Kills);
+using var judge = new Judge(worker, verdicts.Kills, cases);
 var run = new MutationRun(compilation, judge, verdicts, Explanations.Of(survivors.Length > 0 ? File.ReadLines(survivors) : []), new RunOptions(sample, seed, quick, Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency)));
 Console.WriteLine($"changes in the order of seed {seed}{(sample > 0 ? $", at most {sample} of a file" : "")}");
 // A file may be named as "Lease.cs" for "MembershipCore.Lease.cs".
