@@ -38,7 +38,7 @@ internal sealed partial class MembershipCore
     {
         _clique = _voters = default;
         _decision = _seenDecision = _unconfirmedDecision = null;
-        _leasesExpired = _stuck = false;
+        _leasesExpired = _stuck = _allReported = false;
         _stuckReason = null;
         _arbitrationFailures = 0;
         _recordViews = null;
@@ -113,6 +113,12 @@ internal sealed partial class MembershipCore
         NodeSet inside = decision.View.Nodes | decision.Voters;
         UpdateLeasesExpired(decision);
         bool ready = IsDurable(decision.View) && _leasesExpired;
+        if (decision.Decider == _self) NoteAllPersisted(decision, inside);
+        if (ready && DeciderSays(decision, StatusFlags.AllDone))
+        {
+            PutInForce(decision.View);
+            return;
+        }
         // While this node itself is not ready, nor the one that was missing last, another's status changes nothing before the next look.
         if (StillMissing(!ready || (Find(_waitingFor) is { } hint && inside.Contains(_waitingFor) && !HasReported(hint, decision)))) return;
         _patienceUntil = _now + _timing.ClockPeriod / 2;
@@ -122,7 +128,7 @@ internal sealed partial class MembershipCore
             if (ready) _waitingFor = node;
             ready = false;
             // A write takes no longer than a stage; only a lease wait may take L more. A hung disk is left out by the next attempt.
-            bool persisted = peer.Status is { } status && status.Decision?.View.Id == decision.View.Id && status.Has(StatusFlags.Persisted);
+            bool persisted = AllArePersisted(decision) || HasPersisted(peer, decision);
             MonotonicTime patience = _decidedAt + StageBound + (persisted ? _timing.LossPeriod : TimeSpan.Zero);
             WakeAt(patience);
             if (!Silent(node) && _now < patience) continue;
@@ -130,12 +136,41 @@ internal sealed partial class MembershipCore
             RaiseAttempt(RegroupCause.Contradiction);
             return;
         }
-        if (ready) PutInForce(decision.View);
+        if (!ready) return;
+        if (decision.Decider == _self && !_allReported && SpeaksForAll(decision)) _stageDone = _allReported = _statusDirty = true;
+        PutInForce(decision.View);
     }
 
     private bool HasReported(Peer peer, Decision decision)
-        => peer.Status is { } status && status.Decision?.View.Id == decision.View.Id && status.Has(StatusFlags.Persisted)
-           && (status.Has(StatusFlags.LeasesExpired) || Defect(PlantedDefects.NoWaitForOtherSurvivors));
+        => HasPersisted(peer, decision) && (peer.Status!.Has(StatusFlags.LeasesExpired) || Defect(PlantedDefects.NoWaitForOtherSurvivors));
+
+    private static bool HasPersisted(Peer peer, Decision decision)
+        => peer.Status is { } status && status.Decision?.View.Id == decision.View.Id && status.Has(StatusFlags.Persisted);
+
+    /// <summary>
+    /// The others report to their decider (MembershipCore.Repeats.cs), who says to all when all have it on disk, so that nobody takes those of whom it
+    /// does not know for late, and when all have reported: whoever hears that knows as much as if each had said it to this node.
+    /// </summary>
+    private void NoteAllPersisted(Decision decision, NodeSet inside)
+    {
+        if (_stageDone || !IsDurable(decision.View) || !SpeaksForAll(decision)) return;
+        if (Find(_notPersisted) is { } hint && inside.Contains(_notPersisted) && !HasPersisted(hint, decision)) return;
+        foreach (NodeId node in inside)
+        {
+            if (Find(node) is not { } peer || HasPersisted(peer, decision)) continue;
+            _notPersisted = node;
+            return;
+        }
+        _stageDone = _statusDirty = true;
+    }
+
+    private NodeId _notPersisted;
+    private bool _allReported;
+
+    private bool DeciderSays(Decision decision, StatusFlags flag)
+        => Find(decision.Decider) is { Status: { Stage: RegroupStage.Prune } status } && status.Decision?.View.Id == decision.View.Id && status.Has(flag);
+
+    private bool AllArePersisted(Decision decision) => decision.Decider == _self ? _stageDone : DeciderSays(decision, StatusFlags.StageDone);
 
     /// <summary>Two decisions in one activation are a contradiction: everybody starts over.</summary>
     private bool Contradicts(StatusMessage status)

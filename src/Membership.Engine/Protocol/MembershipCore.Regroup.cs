@@ -337,7 +337,7 @@ internal sealed partial class MembershipCore
     {
         if (_stage is not (RegroupStage.Close or RegroupStage.Prune) || Find(_waitingFor) is not { Status: { } status } late) return;
         if (_stage == RegroupStage.Close && (status.Stage == RegroupStage.Activate || Agrees(late.Node))) return;
-        MonotonicTime since = _stage == RegroupStage.Close ? _stageStartedAt : status.Has(StatusFlags.Persisted) ? SilentSince(late) : _decidedAt;
+        MonotonicTime since = _stage == RegroupStage.Close ? _stageStartedAt : status.Has(StatusFlags.Persisted) || (_decision is { } decision && AllArePersisted(decision)) ? SilentSince(late) : _decidedAt;
         // Half a tick: what others raise, they raise on their ticks.
         if (since < _now && _now - since >= StageBound - _timing.ClockPeriod / 2) Blame(late.Node);
     }
@@ -500,7 +500,7 @@ internal sealed partial class MembershipCore
         if (!_options.Qualified) flags |= StatusFlags.Disqualified;
         if (!CallbacksDone) flags |= StatusFlags.InCallback;
         if (_stageDone) flags |= StatusFlags.StageDone;
-        if (_stage >= RegroupStage.CleanUp2 || (_stage == RegroupStage.None && _allDoneView == InForceId)) flags |= StatusFlags.AllDone;
+        if (_stage >= RegroupStage.CleanUp2 || (_stage == RegroupStage.None && _allDoneView == InForceId) || (_stage == RegroupStage.Prune && _allReported)) flags |= StatusFlags.AllDone;
         if (_decision is { } decision && IsDurable(decision.View)) flags |= StatusFlags.Persisted;
         if (_leasesExpired) flags |= StatusFlags.LeasesExpired;
         NodeSet released = default;

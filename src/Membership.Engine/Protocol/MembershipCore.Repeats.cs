@@ -1,6 +1,7 @@
 // Who is told the regroup status, and when again. A change goes to everybody; a repeat a tick later makes up for a loss, so in stages
 // 1 to 3 whoever has acknowledged the very message needs none. Who is quiet for that reason is asked for its status now and then: each
 // by its two neighbours in the ring of those who take part often enough for the bound on silence, by all others at the heartbeat's rate.
+// What is done about a decision is reported to its decider and one more; the decider says to all when all have.
 namespace Membership.Engine.Protocol;
 
 internal sealed partial class MembershipCore
@@ -56,11 +57,15 @@ internal sealed partial class MembershipCore
             return;
         }
         repeat &= SaysTheSame(body, _saidStatus);
+        bool collected = IsOnlyReport(body) && ReportsAreCollected();
         if (!repeat) _saidStatus = body;
+        if (!collected) _saidToAll = body;
         foreach (NodeId node in Participants)
         {
             if (Find(node) is not { } peer) continue;
-            bool holds = repeat && HoldsStatus(peer), asks = repeat && (!holds || IsGettingOld(peer));
+            bool needless = collected && IsReportNeedless(peer, repeat);
+            if (needless && (!repeat || !MayRest(peer) || !IsGettingOld(peer))) continue;
+            bool holds = repeat && (needless || HoldsStatus(peer) || (collected && HoldsDecidersWord(peer))), asks = repeat && (!holds || IsGettingOld(peer));
             if (Defect(PlantedDefects.NoQuestions)) (holds, asks) = (repeat && MayRest(peer), false);
             if (holds && !asks && !OwesAcknowledgement(peer)) continue;
             // A decision that leaves it out is said by its decider; our part in it is no concern of that node's.
@@ -108,6 +113,57 @@ internal sealed partial class MembershipCore
         peer.LastPingAt = _now;
         Send(peer, body, ask ? HeaderFlags.AckRequested : HeaderFlags.None);
     }
+
+    // Below this everybody tells everybody in stage 3, too: that is as few messages, and a hop less.
+    private const int FewestToCollect = 5;
+
+    /// <summary>What was last said to all who take part, not only to those who collect the reports of stage 3.</summary>
+    private StatusMessage? _saidToAll;
+
+    /// <summary>Who is told in stage 3 what has been done about the decision: its decider, who says to all that all have, and one more, who goes on if the decider dies.</summary>
+    private static bool Collects(Decision decision, NodeId node) => node == decision.Decider || node == decision.View.Nodes.Without(decision.Decider).Lowest;
+
+    /// <summary>The decider is in the view, as many take part as to make it worth while, and nobody depends on the relay.</summary>
+    private bool SpeaksForAll(Decision decision)
+        => decision.View.Nodes.Contains(decision.Decider) && (decision.View.Nodes | decision.Voters).Count >= FewestToCollect && (_matrixIsComplete ??= MatrixIsComplete());
+
+    /// <summary>
+    /// While nothing is late: half a tick is enough until all have the view on disk, and an L after the decision the leases are over everywhere.
+    /// Else, and when the decider does not answer, everybody tells everybody, to get on without it, and so that all know who is late.
+    /// </summary>
+    private bool ReportsAreCollected()
+    {
+        if (_stage != RegroupStage.Prune || _decision is not { } decision || !SpeaksForAll(decision)) return false;
+        if (_now - _decidedAt >= (AllArePersisted(decision) ? _timing.LossPeriod + _timing.ClockPeriod : _timing.ClockPeriod / 2)) return false;
+        MonotonicTime silent = Find(decision.Decider) is { } decider ? SilentSince(decider) : MonotonicTime.MaxValue;
+        return silent == MonotonicTime.MaxValue || _now - silent < _timing.ClockPeriod;
+    }
+
+    /// <summary>It differs from what all were told only by what this node has done about the decision.</summary>
+    private bool IsOnlyReport(StatusMessage status)
+    {
+        const StatusFlags Report = StatusFlags.Persisted | StatusFlags.LeasesExpired | StatusFlags.InCallback;
+        return _saidToAll is { Stage: RegroupStage.Close or RegroupStage.Prune } said && said.Activation == status.Activation
+            && (said.Flags | Report) == (status.Flags | Report) && said.Heard == status.Heard && said.Closed == status.Closed
+            && said.Ejected == status.Ejected && said.Released == status.Released && (said.Decision is not null || _decision?.Decider != _self);
+    }
+
+    /// <summary>
+    /// It waits for the decider's word only. One that is left out hears from those who collect; one that may be dead is asked by all; a voter, who
+    /// is not told that the view is in force, counts the reports itself. The second who collects may miss one that the decider has.
+    /// </summary>
+    private bool IsReportNeedless(Peer peer, bool repeat)
+    {
+        Decision decision = _decision!;
+        if (peer.Node == decision.Decider || decision.Voters.Contains(peer.Node)) return false;
+        if (IsLeftOutOf(decision, peer.Node)) return !repeat || !Collects(decision, _self);
+        if (!repeat) return !Collects(decision, peer.Node);
+        return MayRest(peer) && decision.Decider != _self && (!Collects(decision, peer.Node) || (Find(decision.Decider) is { } decider && HoldsStatus(decider)));
+    }
+
+    /// <summary>To all but the second who collects it is enough to have what the decider said to all.</summary>
+    private bool HoldsDecidersWord(Peer peer)
+        => _decision!.Decider == _self && !Collects(_decision, peer.Node) && MayRest(peer) && peer.HeldStatus is { } held && _saidToAll is { } said && SaysTheSame(said, held);
 
     private static bool IsLeftOutOf(Decision? decision, NodeId node)
         => decision is not null && !decision.View.Nodes.Contains(node) && !decision.Voters.Contains(node);

@@ -168,7 +168,7 @@ internal enum StatusFlags : ushort
     /// <summary>The sender runs a callback of this incident.</summary>
     InCallback = 128,
 
-    /// <summary>The sender has done all it has to do in its stage (4 and 5) and waits for the others.</summary>
+    /// <summary>The sender has done all it has to do in its stage (4 and 5) and waits for the others. In stage 3, of the decider: all have its view on disk.</summary>
     StageDone = 256,
 
     /// <summary>The sender was started with the operator's order to form whatever the quorum rule says.</summary>
@@ -183,7 +183,7 @@ internal enum StatusFlags : ushort
     /// <summary>Whom the sender's row lacks it hears, and leaves out on purpose: the host's word, or it kept the incident waiting. So the sender is not deaf.</summary>
     LeavesOut = 4096,
 
-    /// <summary>All members have told the sender, or somebody who told it, that they had done the stage before this one (5 and 6).</summary>
+    /// <summary>All members have told the sender, or somebody who told it, that they had done the stage before this one (5 and 6). In stage 3, of the decider: all have reported.</summary>
     AllDone = 8192,
 }
 
