@@ -37,8 +37,8 @@ internal sealed partial class MembershipCore
     {
         bool repeat = !_statusDirty;
         _statusDirty = false;
-        // In stages 4 and 5 a loss holds up hosts; what takes longer than that is a callback.
-        _repeatAt = _now + (IsDeciding || _now - _stageStartedAt >= 2 * _timing.ClockPeriod ? _timing.ClockPeriod : _timing.ClockPeriod / 2);
+        // In stages 4 and 5 a loss holds up hosts; what takes longer than that is a callback. Whoever said that all have reported is a hop ahead of them.
+        _repeatAt = _now + (IsDeciding || _allReported || _now - _stageStartedAt >= 2 * _timing.ClockPeriod ? _timing.ClockPeriod : _timing.ClockPeriod / 2);
         if (MustKeepQuiet)
         {
             // Say nothing new before the write is done, but do not fall silent.
