@@ -114,8 +114,8 @@ internal sealed partial class MembershipCore
         Send(peer, body, ask ? HeaderFlags.AckRequested : HeaderFlags.None);
     }
 
-    // Below this everybody tells everybody in stage 3, too: that is as few messages, and a hop less.
-    private const int FewestToCollect = 5;
+    // Below this everybody tells everybody in stage 3, too: hardly more messages, a hop less, and whoever hears all first shows the view to the others.
+    private const int FewestToCollect = 8;
 
     /// <summary>What was last said to all who take part, not only to those who collect the reports of stage 3.</summary>
     private StatusMessage? _saidToAll;
