@@ -60,6 +60,7 @@ internal sealed partial class MembershipCore
         bool collected = IsOnlyReport(body) && ReportsAreCollected();
         if (!repeat) _saidStatus = body;
         if (!collected) _saidToAll = body;
+        else _repeatAt = _now + _timing.ClockPeriod / 2;
         foreach (NodeId node in Participants)
         {
             if (Find(node) is not { } peer) continue;
@@ -128,13 +129,13 @@ internal sealed partial class MembershipCore
         => decision.View.Nodes.Contains(decision.Decider) && (decision.View.Nodes | decision.Voters).Count >= FewestToCollect && (_matrixIsComplete ??= MatrixIsComplete());
 
     /// <summary>
-    /// While nothing is late: half a tick is enough until all have the view on disk, and an L after the decision the leases are over everywhere.
+    /// While nothing is late: a tick is enough until all have the view on disk, and an L after the decision the leases are over everywhere.
     /// Else, and when the decider does not answer, everybody tells everybody, to get on without it, and so that all know who is late.
     /// </summary>
     private bool ReportsAreCollected()
     {
         if (_stage != RegroupStage.Prune || _decision is not { } decision || !SpeaksForAll(decision)) return false;
-        if (_now - _decidedAt >= (AllArePersisted(decision) ? _timing.LossPeriod + _timing.ClockPeriod : _timing.ClockPeriod / 2)) return false;
+        if (_now - _decidedAt >= (AllArePersisted(decision) ? _timing.LossPeriod : TimeSpan.Zero) + RetryAfter) return false;
         MonotonicTime silent = Find(decision.Decider) is { } decider ? SilentSince(decider) : MonotonicTime.MaxValue;
         return silent == MonotonicTime.MaxValue || _now - silent < _timing.ClockPeriod;
     }
@@ -150,7 +151,7 @@ internal sealed partial class MembershipCore
 
     /// <summary>
     /// It waits for the decider's word only. One that is left out hears from those who collect; one that may be dead is asked by all; a voter, who
-    /// is not told that the view is in force, counts the reports itself. The second who collects may miss one that the decider has.
+    /// is not told that the view is in force, counts the reports itself. A repeat goes to the decider, and to who owes an answer.
     /// </summary>
     private bool IsReportNeedless(Peer peer, bool repeat)
     {
@@ -158,12 +159,12 @@ internal sealed partial class MembershipCore
         if (peer.Node == decision.Decider || decision.Voters.Contains(peer.Node)) return false;
         if (IsLeftOutOf(decision, peer.Node)) return !repeat || !Collects(decision, _self);
         if (!repeat) return !Collects(decision, peer.Node);
-        return MayRest(peer) && decision.Decider != _self && (!Collects(decision, peer.Node) || (Find(decision.Decider) is { } decider && HoldsStatus(decider)));
+        return decision.Decider != _self && SilentSince(peer) == MonotonicTime.MaxValue;
     }
 
     /// <summary>To all but the second who collects it is enough to have what the decider said to all.</summary>
     private bool HoldsDecidersWord(Peer peer)
-        => _decision!.Decider == _self && !Collects(_decision, peer.Node) && MayRest(peer) && peer.HeldStatus is { } held && _saidToAll is { } said && SaysTheSame(said, held);
+        => _decision!.Decider == _self && !Collects(_decision, peer.Node) && SilentSince(peer) == MonotonicTime.MaxValue && peer.HeldStatus is { } held && _saidToAll is { } said && SaysTheSame(said, held);
 
     private static bool IsLeftOutOf(Decision? decision, NodeId node)
         => decision is not null && !decision.View.Nodes.Contains(node) && !decision.Voters.Contains(node);
