@@ -28,9 +28,30 @@ internal sealed partial class MembershipCore
     /// <summary>No life is above this. Lives begin with the seconds of a clock and grow by one at each start.</summary>
     private const long HighestLife = 1L << 62;
 
-    /// <summary>Attempts grow by one per tick at most; a forming that waits for its nodes may go on for a year.</summary>
+    /// <summary>Attempts of an incident grow by one per tick at most, until the halt deadline. Whoever comes to hear of an incident is not this far behind.</summary>
     private const int FarthestAttempt = 1 << 24;
     private const int HighestAttempt = 1 << 30;
+
+    /// <summary>
+    /// A forming that waits for its nodes begins another attempt in every loss period, or in every tick when it is contradicted, for as long as it takes: whoever
+    /// starts late has to believe any number. This one is seven years at the shortest timing, and whoever comes to it begins at one again.
+    /// </summary>
+    private const int HighestFormingAttempt = 1 << 29;
+
+    /// <summary>It began at one again: the upper half is what it left behind, and others still may be there (or are said to be) who follow.</summary>
+    private bool _beganAgain;
+
+    private ActivationId NextForming()
+    {
+        if (_formingAttempt >= HighestFormingAttempt)
+        {
+            Log($"attempt {_formingAttempt} to form is the last number there is: begins at 1 again");
+            _beganAgain = true;
+            return new ActivationId(Epoch.None, 1);
+        }
+        _beganAgain &= _formingAttempt + 1 < HighestFormingAttempt / 2;
+        return new ActivationId(Epoch.None, _formingAttempt + 1);
+    }
 
     /// <summary>An epoch that somebody says to have heard of.</summary>
     private void HearOf(Epoch epoch, NodeId from)
@@ -75,7 +96,11 @@ internal sealed partial class MembershipCore
     private bool IsPossible(Epoch epoch) => epoch.Value - _state.HighestEpochPersisted.Value <= FarthestView && epoch.Value <= HighestEpoch;
 
     private bool IsPossible(ActivationId id)
-        => IsPossible(id.Epoch) && id.Attempt is >= 0 and <= HighestAttempt && id.Attempt - Math.Max(_highestAttempt, _formingAttempt) <= FarthestAttempt;
+    {
+        if (id.Attempt < 0) return false;
+        if (id.IsForming) return id.Attempt <= (_beganAgain ? HighestFormingAttempt / 2 : HighestFormingAttempt);
+        return IsPossible(id.Epoch) && id.Attempt <= HighestAttempt && id.Attempt - Math.Max(_highestAttempt, _formingAttempt) <= FarthestAttempt;
+    }
 
     private bool ArePossible(ImmutableArray<ClusterView> views)
     {

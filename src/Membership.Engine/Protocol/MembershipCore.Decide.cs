@@ -388,7 +388,7 @@ internal sealed partial class MembershipCore
             }
             if (!_forceForm && HeardOfForcedEpoch(testimonies, known, current) is { } forced)
             {
-                Stuck($"a cluster was formed by force in epoch {forced}, and no node here knows its view: start a node of it, or, if they are lost for good, form by force here");
+                Stuck(WhatIsUnknown(forced, known, current));
                 return;
             }
             if (first && !MayFormAnew)
@@ -502,6 +502,14 @@ internal sealed partial class MembershipCore
             if (!IsForcedStep(newest, view.BaseEpoch)) newest = Epoch.Max(newest, view.Epoch);
         Epoch heard = HighestHeard(testimonies, newest, FarthestClaim);
         return IsForcedStep(newest, heard) ? heard : null;
+    }
+
+    private static string WhatIsUnknown(Epoch forced, List<ClusterView> known, ClusterView current)
+    {
+        string what = known.Where(view => IsForcedStep(current.Epoch, view.BaseEpoch)).MaxBy(static view => view.Epoch) is { } made
+            ? $"{made} is promised here, but no node here knows the view that it was made from, of epoch {made.BaseEpoch}, nor any other of the cluster that was formed by force then or before"
+            : $"a cluster was formed by force in epoch {forced}, and no node here knows its view";
+        return what + ": start a node of it, or, if they are lost for good, form by force here";
     }
 
     private Epoch HighestHeard(List<Testimony> testimonies, Epoch newestView, long farthest)

@@ -129,7 +129,7 @@ internal sealed partial class MembershipCore
     private void StopVoting()
     {
         _voting = false;
-        EnterActivation(new ActivationId(Epoch.None, _formingAttempt + 1), RegroupCause.Forming);
+        EnterActivation(NextForming(), RegroupCause.Forming);
     }
 
     private DropReason OnPetitionReply(Peer peer, PetitionReplyMessage reply)
@@ -168,7 +168,7 @@ internal sealed partial class MembershipCore
         _startedAt = _now;
         Enqueue(CallbackKind.JoinFailed);
         BeginNewLife(_state.Incarnation.Next);
-        EnterActivation(new ActivationId(Epoch.None, _formingAttempt + 1), RegroupCause.Forming);
+        EnterActivation(NextForming(), RegroupCause.Forming);
     }
 
     // ---- members ----

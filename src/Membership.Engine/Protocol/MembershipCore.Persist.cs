@@ -80,7 +80,7 @@ internal sealed partial class MembershipCore
     {
         if (_ownedUntil > _now) GiveUpWitness();
         if (_voting) StopVoting();
-        else if (InRegroup) EnterActivation(new ActivationId(Epoch.None, _formingAttempt + 1), RegroupCause.Forming);
+        else if (InRegroup) EnterActivation(NextForming(), RegroupCause.Forming);
     }
 
     /// <summary>A view that this life is a member of (or, leaving, took part in deciding) came into force on disk.</summary>

@@ -58,7 +58,7 @@ internal sealed partial class MembershipCore
             return;
         }
         Log($"attempt raised: {cause}");
-        EnterActivation(_activation with { Attempt = Math.Max(_highestAttempt, _activation.Attempt) + 1 }, cause);
+        EnterActivation(_activation.IsForming ? NextForming() : _activation with { Attempt = Math.Max(_highestAttempt, _activation.Attempt) + 1 }, cause);
     }
 
     private void EnterActivation(ActivationId id, RegroupCause cause)

@@ -114,7 +114,7 @@ internal sealed partial class MembershipCore
         Phase = NodePhase.Starting;
         _startedAt = now;
         _nextTick = now + _timing.ClockPeriod;
-        EnterActivation(new ActivationId(Epoch.None, ++_formingAttempt), RegroupCause.Forming);
+        EnterActivation(NextForming(), RegroupCause.Forming);
         BeginNewLife(_state.Incarnation.Next);
         End();
     }

@@ -60,8 +60,8 @@ public sealed class FormingDecisionTests
     [InlineData("A=1:12 B=4:13<3", "1:+A+B 2: 3: 4: 5:", "1245", "do not count, because")]
     [InlineData("A=1:12 B=4294967296:13", "1:+A+B 2: 3: 4: 5:", "1245", "do not count, because")]
     // What an operator gave up by force is given up, also where only a view that goes on from the forced one is known.
-    [InlineData("V=5:123 F=4294967301:4<5", "1:V~4294967301 2:V 3:V 4:F", "123", "formed by force in epoch 4294967301")]
-    [InlineData("V=5:123 P=4294967303:124<4294967302", "1:V 2:+P 3:V 4:", "123", "formed by force in epoch 4294967303")]
+    [InlineData("V=5:123 F=4294967301:4<5", "1:V~4294967301 2:V 3:V 4:F", "123", "formed by force in epoch 4294967301, and no node here knows its view: start")]
+    [InlineData("V=5:123 P=4294967303:124<4294967302", "1:V 2:+P 3:V 4:", "123", "e4294967303{1,2,4} is promised here, but no node here knows the view that it was made from, of epoch 4294967302, nor")]
     [InlineData("V=5:123 F=4294967301:1<5", "1:V+F 2:V 3:V", "123", "4294967302:123")]
     public void A_view_is_formed_only_by_a_group_that_holds_all_that_was_promised(string views, string disks, string started, string expected)
     {

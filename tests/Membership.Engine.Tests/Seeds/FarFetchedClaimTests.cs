@@ -59,6 +59,72 @@ public sealed class FarFetchedClaimTests
         Assert.True(cluster[1].Drops[DropReason.Malformed] > 0);
     }
 
+    [Theory]
+    [InlineData(1 << 25)]
+    [InlineData(1 << 29)]
+    public void Who_starts_late_takes_part_in_a_forming_that_has_gone_on_for_years(int attempt)
+    {
+        (SteppedCluster cluster, StatusMessage status) = FormingWithoutQuorum();
+        cluster.Say(2, 1, status with { Activation = new ActivationId(Epoch.None, attempt) });
+        Assert.Equal(attempt, cluster[1].Core.Activation.Attempt);
+        for (int late = 3; late <= 5; late++) cluster[late].Start();
+        cluster.Until(() => cluster.Nodes.Values.All(static node => node.Core.Installed is not null));
+        cluster.UntilInstalled(1, 2, 3, 4, 5);
+    }
+
+    [Theory]
+    [InlineData((1 << 29) + 1)]
+    [InlineData(int.MaxValue)]
+    [InlineData(-1)]
+    public void Attempts_that_no_forming_comes_to_are_not_entered(int attempt)
+    {
+        (SteppedCluster cluster, StatusMessage status) = FormingWithoutQuorum();
+        Assert.Equal(DropReason.Malformed, cluster.Say(2, 1, status with { Activation = new ActivationId(Epoch.None, attempt) }).Dropped);
+        Assert.InRange(cluster[1].Core.Activation.Attempt, 1, 100);
+    }
+
+    [Fact]
+    public void A_forming_that_comes_to_the_last_number_begins_again_and_is_led_there_no_more()
+    {
+        const int Last = 1 << 29;
+        (SteppedCluster cluster, StatusMessage status) = FormingWithoutQuorum();
+        cluster.Say(2, 1, status with { Activation = new ActivationId(Epoch.None, Last) });
+        cluster.Until(() => cluster[1].Core.Activation.Attempt == Last && cluster[2].Core.Activation.Attempt == Last);
+        cluster.Until(() => cluster[1].Core.Activation.Attempt < 10 && cluster[2].Core.Activation.Attempt < 10);
+        // Who has not begun again yet, or says so, is not followed; half of the numbers are enough for the next years.
+        Assert.Equal(DropReason.Malformed, cluster.Say(2, 1, status with { Activation = new ActivationId(Epoch.None, Last) }).Dropped);
+        Assert.Equal(DropReason.Malformed, cluster.Say(2, 1, status with { Activation = new ActivationId(Epoch.None, (Last / 2) + 1) }).Dropped);
+        cluster.Run(5);
+        Assert.InRange(cluster[1].Core.Activation.Attempt, 1, 1000);
+        for (int late = 3; late <= 5; late++) cluster[late].Start();
+        cluster.UntilInstalled(1, 2, 3, 4, 5);
+    }
+
+    [Fact]
+    public void A_forming_that_has_begun_again_comes_to_the_upper_half_in_time_and_follows_there()
+    {
+        const int Half = 1 << 28;
+        (SteppedCluster cluster, StatusMessage status) = FormingWithoutQuorum();
+        cluster.Say(2, 1, status with { Activation = new ActivationId(Epoch.None, 2 * Half) });
+        cluster.Until(() => cluster[1].Core.Activation.Attempt < 10 && cluster[2].Core.Activation.Attempt < 10);
+        cluster.Say(2, 1, status with { Activation = new ActivationId(Epoch.None, Half) });
+        cluster.Until(() => cluster[1].Core.Activation.Attempt > Half && cluster[2].Core.Activation == cluster[1].Core.Activation);
+        for (int late = 3; late <= 5; late++) cluster[late].Start();
+        cluster.UntilInstalled(1, 2, 3, 4, 5);
+    }
+
+    /// <summary>Two of five that are configured, and what the second says.</summary>
+    private static (SteppedCluster Cluster, StatusMessage Status) FormingWithoutQuorum()
+    {
+        var cluster = new SteppedCluster(5);
+        StatusMessage? said = null;
+        cluster[2].Said = (_, body) => said = body as StatusMessage ?? said;
+        cluster[1].Start();
+        cluster[2].Start();
+        cluster.Run(1);
+        return (cluster, said!);
+    }
+
     [Fact]
     public void A_status_with_a_view_that_nobody_can_have_promised_is_not_looked_at()
     {
