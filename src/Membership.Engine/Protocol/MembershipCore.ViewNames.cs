@@ -25,7 +25,7 @@ internal sealed partial class MembershipCore
             return true;
         }
         peer.NamedSequence = 0;
-        if (status.Decision is { } decision) peer.ToldView = decision.View.Id;
+        if (status.Decision is { } decision) (peer.ToldView, peer.ToldViewAt) = (decision.View.Id, _now);
         return false;
     }
 
@@ -40,7 +40,9 @@ internal sealed partial class MembershipCore
 
     private static bool HasShown(Peer peer, ViewId view) => peer.HeardView == view || Shows(peer.Status, view) || Shows(peer.HeldStatus, view);
 
-    private bool MustKnow(Peer peer, Decision decision) => peer.ToldView == decision.View.Id || WillHaveHeard(peer.Node, decision);
+    // What is repeated to it later it may not have got, and where the decider collects the reports, nobody else tells it.
+    private bool MustKnow(Peer peer, Decision decision)
+        => (peer.ToldView == decision.View.Id && _now - peer.ToldViewAt < _timing.ClockPeriod / 4) || WillHaveHeard(peer.Node, decision);
 
     private static bool Shows(StatusMessage? status, ViewId view)
     {

@@ -123,8 +123,9 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     public MonotonicTime NamedAt;
     public bool NamedAgain;
 
-    /// <summary>The view of a decision that it was told in full.</summary>
+    /// <summary>The view of a decision that it was told in full, and when last.</summary>
     public ViewId ToldView;
+    public MonotonicTime ToldViewAt;
 
     public MonotonicTime LastPoisonAt = MonotonicTime.MinValue;
     public MonotonicTime LastNudgeAt = MonotonicTime.MinValue;
