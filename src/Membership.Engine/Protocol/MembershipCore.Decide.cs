@@ -38,7 +38,7 @@ internal sealed partial class MembershipCore
     {
         _clique = _voters = default;
         _decision = _seenDecision = _unconfirmedDecision = null;
-        _leasesExpired = _stuck = _allReported = false;
+        _leasesExpired = _stuck = _allReported = _allPersisted = false;
         _stuckReason = null;
         _arbitrationFailures = 0;
         _recordViews = null;
@@ -110,8 +110,10 @@ internal sealed partial class MembershipCore
         }
 
         Decision decision = _decision;
+        if (IsBeingEntered(decision)) return;
         NodeSet inside = decision.View.Nodes | decision.Voters;
         UpdateLeasesExpired(decision);
+        _allPersisted |= DeciderSays(decision, StatusFlags.StageDone);
         bool ready = IsDurable(decision.View) && _leasesExpired;
         if (decision.Decider == _self) NoteAllPersisted(decision, inside);
         if (ready && DeciderSays(decision, StatusFlags.AllDone))
@@ -128,7 +130,7 @@ internal sealed partial class MembershipCore
             if (ready) _waitingFor = node;
             ready = false;
             // A write takes no longer than a stage; only a lease wait may take L more. A hung disk is left out by the next attempt.
-            bool persisted = AllArePersisted(decision) || HasPersisted(peer, decision);
+            bool persisted = HasPersisted(peer, decision) || (AllArePersisted(decision) && IsOfDecision(peer, decision));
             MonotonicTime patience = _decidedAt + StageBound + (persisted ? _timing.LossPeriod : TimeSpan.Zero);
             WakeAt(patience);
             if (!Silent(node) && _now < patience) continue;
@@ -166,11 +168,19 @@ internal sealed partial class MembershipCore
 
     private NodeId _notPersisted;
     private bool _allReported;
+    private bool _allPersisted;
 
     private bool DeciderSays(Decision decision, StatusFlags flag)
         => Find(decision.Decider) is { Status: { Stage: RegroupStage.Prune } status } && status.Decision?.View.Id == decision.View.Id && status.Has(flag);
 
-    private bool AllArePersisted(Decision decision) => decision.Decider == _self ? _stageDone : DeciderSays(decision, StatusFlags.StageDone);
+    private bool AllArePersisted(Decision decision) => decision.Decider == _self ? _stageDone : _allPersisted;
+
+    /// <summary>Its view is in force and on the way to this node's disk: of whom there is no report here is nobody's fault.</summary>
+    private bool IsBeingEntered(Decision decision) => _state.InForceId == decision.View.Id;
+
+    /// <summary>The life that the decision counts on. One that came back since does not report: the next attempt, not a longer wait, gets on with it.</summary>
+    private static bool IsOfDecision(Peer peer, Decision decision)
+        => decision.View.Contains(peer.Node) ? decision.View.Contains(peer.Node, peer.Incarnation) : peer.Incarnation == peer.LifeAtDecision;
 
     /// <summary>Two decisions in one activation are a contradiction: everybody starts over.</summary>
     private bool Contradicts(StatusMessage status)
@@ -268,6 +278,8 @@ internal sealed partial class MembershipCore
     {
         _decision = decision;
         _decidedAt = _now;
+        foreach (NodeId node in decision.Voters)
+            if (Find(node) is { } voter) voter.LifeAtDecision = voter.Incarnation;
         // The decider names it; the others say so when it is on their disk, unless somebody depends on the relay.
         _statusDirty |= decision.Decider == _self || !MatrixIsComplete();
         Log($"accepts decision {decision.View} by {decision.Decider}{(decision.Voters.IsEmpty ? "" : $", voters {decision.Voters}")}");

@@ -123,6 +123,9 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     public MonotonicTime NamedAt;
     public bool NamedAgain;
 
+    /// <summary>Its life when a decision was accepted that counts on its vote although it is not in the view.</summary>
+    public Incarnation LifeAtDecision;
+
     /// <summary>The view of a decision that it was told in full, and when last.</summary>
     public ViewId ToldView;
     public MonotonicTime ToldViewAt;

@@ -131,6 +131,20 @@ public sealed class StageThreeReportTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void One_that_had_reported_and_comes_back_as_another_life_is_not_waited_for_longer_than_anybody_else()
+    {
+        SteppedCluster cluster = Rested(witness: false);
+        cluster.Kill(Dead);
+        MonotonicTime restarted = At(cluster, Moment.OnEveryDisk, () => cluster.After(SteppedCluster.Delay * 2, () => cluster.Kill(7)));
+        cluster.Run(0.2);
+        cluster.Restart(7).Start();
+        int[] rest = [.. Left.Where(static each => each != 7)];
+        cluster.UntilInstalled(rest);
+        // The next attempt runs while the leases are waited for.
+        Bound(cluster, restarted, ticks: 2);
+    }
+
+    [Fact]
     public void A_lease_that_only_one_survivor_supported_is_waited_for_by_all()
     {
         SteppedCluster cluster = Rested(witness: false);
