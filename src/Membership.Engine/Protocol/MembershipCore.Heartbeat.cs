@@ -117,7 +117,7 @@ internal sealed partial class MembershipCore
         foreach (ClusterMember member in view.Members)
         {
             if (Find(member.Node) is not { } peer) continue;
-            MonotonicTime suspect = peer.LastHeard + SilenceOf(peer);
+            MonotonicTime suspect = MonotonicTime.Max(peer.LastHeard, _reportedAt) + SilenceOf(peer);
             if (_now >= suspect)
             {
                 Log($"node {peer.Node} silent for {(_now - peer.LastHeard).TotalMilliseconds:F0} ms");
@@ -251,6 +251,9 @@ internal sealed partial class MembershipCore
             _patienceUntil = MonotonicTime.MinValue;
             if (sameStore && (locked || Defect(PlantedDefects.NoWaitAfterRestart))) Release(peer, old);
             Log($"node {peer.Node} restarted as life {peer.Incarnation}{(peer.Released == old ? ", its old life is over" : "")}");
+            // Its former life was to decide or to report in this attempt; this one never will.
+            if (_stage is RegroupStage.Close or RegroupStage.Prune && _closed.Contains(peer.Node) && !_voting && !(_decision is { } decision && IsBeingEntered(decision)))
+                RaiseAttempt(RegroupCause.Restarted);
             StartRegroup(RegroupCause.Restarted);
             return DropReason.None;
         }

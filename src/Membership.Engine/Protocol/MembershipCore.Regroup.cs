@@ -551,6 +551,7 @@ internal sealed partial class MembershipCore
         NoteRemovals(former, view);
         _inForce = view;
         _timing = view.Timing;
+        if (_decision is { } decision && decision.View.Id == view.Id && SpeaksForAll(decision)) _reportedAt = _now - _timing.ClockPeriod;
         _highestAttempt = 0;
         _formingSetbacks = 0;
         _forceForm = false;

@@ -57,14 +57,14 @@ internal sealed partial class MembershipCore
             return;
         }
         repeat &= SaysTheSame(body, _saidStatus);
-        bool collected = IsOnlyReport(body) && ReportsAreCollected();
+        bool collected = IsOnlyReport(body) && ReportsAreCollected(), first = _saidStatus?.Decision is null;
         if (!repeat) _saidStatus = body;
         if (!collected) _saidToAll = body;
         else _repeatAt = _now + _timing.ClockPeriod / 2;
         foreach (NodeId node in Participants)
         {
             if (Find(node) is not { } peer) continue;
-            bool needless = collected && IsReportNeedless(peer, repeat);
+            bool needless = collected && IsReportNeedless(peer, repeat, first);
             if (needless && (!repeat || !MayRest(peer) || !IsGettingOld(peer))) continue;
             bool holds = repeat && (needless || HoldsStatus(peer) || (collected && HoldsDecidersWord(peer))), asks = repeat && (!holds || IsGettingOld(peer));
             if (Defect(PlantedDefects.NoQuestions)) (holds, asks) = (repeat && MayRest(peer), false);
@@ -121,6 +121,9 @@ internal sealed partial class MembershipCore
     /// <summary>What was last said to all who take part, not only to those who collect the reports of stage 3.</summary>
     private StatusMessage? _saidToAll;
 
+    /// <summary>When all members had just reported to the decider, and with that were heard, if not here: nobody has been silent for longer.</summary>
+    private MonotonicTime _reportedAt = MonotonicTime.MinValue;
+
     /// <summary>Who is told in stage 3 what has been done about the decision: its decider, who says to all that all have, and one more, who goes on if the decider dies.</summary>
     private static bool Collects(Decision decision, NodeId node) => node == decision.Decider || node == decision.View.Nodes.Without(decision.Decider).Lowest;
 
@@ -151,14 +154,14 @@ internal sealed partial class MembershipCore
 
     /// <summary>
     /// It waits for the decider's word only. One that is left out hears from those who collect; one that may be dead is asked by all; a voter, who
-    /// is not told that the view is in force, counts the reports itself. A repeat goes to the decider, and to who owes an answer.
+    /// is not told that the view is in force, counts the reports itself; and the first report carries the decision on to some who may have missed it. A repeat goes to the decider, and to who owes an answer.
     /// </summary>
-    private bool IsReportNeedless(Peer peer, bool repeat)
+    private bool IsReportNeedless(Peer peer, bool repeat, bool first)
     {
         Decision decision = _decision!;
         if (peer.Node == decision.Decider || decision.Voters.Contains(peer.Node)) return false;
         if (IsLeftOutOf(decision, peer.Node)) return !repeat || !Collects(decision, _self);
-        if (!repeat) return !Collects(decision, peer.Node);
+        if (!repeat) return !Collects(decision, peer.Node) && !(first && Relays(decision).Contains(peer.Node));
         return decision.Decider != _self && SilentSince(peer) == MonotonicTime.MaxValue;
     }
 

@@ -58,12 +58,13 @@ internal sealed partial class MembershipCore
     {
         if (decision.Decider == _self) return false;
         if (decision.Decider == node) return true;
-        if (_relaysOf != decision.View.Id) ChooseRelays(decision);
-        return (decision.View.Contains(node) || decision.Voters.Contains(node)) && !_relays.Contains(node);
+        return (decision.View.Contains(node) || decision.Voters.Contains(node)) && !Relays(decision).Contains(node);
     }
 
-    private void ChooseRelays(Decision decision)
+    /// <summary>To whom this node carries the decision on in full: the next ones around the ring of numbers.</summary>
+    private NodeSet Relays(Decision decision)
     {
+        if (_relaysOf == decision.View.Id) return _relays;
         _relaysOf = decision.View.Id;
         _relays = default;
         NodeSet others = (decision.View.Nodes | decision.Voters).Without(_self).Without(decision.Decider);
@@ -72,5 +73,6 @@ internal sealed partial class MembershipCore
             if (node > _self && wanted-- > 0) _relays = _relays.With(node);
         foreach (NodeId node in others)
             if (node < _self && wanted-- > 0) _relays = _relays.With(node);
+        return _relays;
     }
 }
