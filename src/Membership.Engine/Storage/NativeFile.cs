@@ -12,6 +12,7 @@ internal static partial class NativeFile
     private const int OpenReadOnly = 0;
     private const int OpenReadWrite = 2;
     private const int LockExclusiveNonBlocking = 2 | 4;
+    private const int Unlock = 8;
     private const int ErrorInterrupted = 4;
     private const int ErrorExists = 17;
     private const int ErrorInvalid = 22;
@@ -113,6 +114,22 @@ internal static partial class NativeFile
             return error == ErrorWouldBlock ? null : throw Failure("lock", path, error);
         }
         return handle;
+    }
+
+    /// <summary>Gives back what <see cref="TryOpenLocked"/> took.</summary>
+    /// <remarks>
+    /// Closing alone would leave the lock to a child that this process is just starting: until that runs its own program it has a copy of every
+    /// open file, and the lock goes with the last copy.
+    /// </remarks>
+    public static void CloseLocked(SafeFileHandle handle)
+    {
+        if (!OperatingSystem.IsWindows() && !handle.IsClosed)
+        {
+            while (LockFile(handle, Unlock) != 0 && Marshal.GetLastPInvokeError() == ErrorInterrupted)
+            {
+            }
+        }
+        handle.Dispose();
     }
 
     private static IOException Failure(string what, string path) => Failure(what, path, Marshal.GetLastPInvokeError());

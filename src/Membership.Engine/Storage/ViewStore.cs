@@ -78,7 +78,7 @@ internal sealed class ViewStore : IDisposable
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            lockFile?.Dispose();
+            if (lockFile is not null) NativeFile.CloseLocked(lockFile);
             throw new ViewStoreException(
                 ViewStoreProblem.Inaccessible, directory,
                 $"The store directory '{directory}' of node {node} cannot be used: {failure.Message} Give this process its own writable directory on a local disk.",
@@ -86,7 +86,7 @@ internal sealed class ViewStore : IDisposable
         }
         catch
         {
-            lockFile?.Dispose();
+            if (lockFile is not null) NativeFile.CloseLocked(lockFile);
             throw;
         }
     }
@@ -118,7 +118,7 @@ internal sealed class ViewStore : IDisposable
             Monitor.PulseAll(_gate);
         }
         _writer.Join();
-        _lock.Dispose();
+        NativeFile.CloseLocked(_lock);
     }
 
     private static SafeFileHandle TakeLock(string directory)

@@ -113,11 +113,14 @@ internal sealed class MessageChannel : IAsyncDisposable
 
     private DatagramDropReason Deliver(in OpenedDatagram opened, ReadOnlySpan<byte> message, int path)
     {
+        long before = _memory.Views.Learnt;
         DatagramDropReason reason = Deliver(in opened, message, path, out bool learnt);
         if (reason == DatagramDropReason.UnknownView)
         {
             // Somebody's word overtook the decider's: it waits for it a moment.
             Hold(new HeldMessage(opened, message.ToArray(), path, Environment.TickCount64));
+            // Which may have come on another path while this one was read.
+            if (_memory.Views.Learnt != before) DeliverHeld();
             return DatagramDropReason.None;
         }
         if (learnt) DeliverHeld();

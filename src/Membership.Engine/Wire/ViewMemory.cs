@@ -13,6 +13,10 @@ internal sealed class ViewMemory(int capacity = ViewMemory.DefaultCapacity)
 
     private readonly Lock _lock = new();
     private readonly List<ClusterView> _views = new(capacity);
+    private long _learnt;
+
+    /// <summary>Grows with every view that was not known before.</summary>
+    public long Learnt => Volatile.Read(ref _learnt);
 
     /// <summary>The view of that id, or null. What was remembered first under an id stays: a view is its id, and the id is computed from the content that was read.</summary>
     public ClusterView? Find(ViewId id)
@@ -45,6 +49,7 @@ internal sealed class ViewMemory(int capacity = ViewMemory.DefaultCapacity)
             if (capacity == 0 || Use(view.Id) is not null) return false;
             if (_views.Count == capacity) _views.RemoveAt(_views.Count - 1);
             _views.Insert(0, view);
+            Volatile.Write(ref _learnt, _learnt + 1);
             return true;
         }
     }

@@ -1,6 +1,8 @@
 // The view store against real files and real processes: what is written is read back, and whatever is not intact and
 // ours is refused in words.
 using System.Collections.Immutable;
+using System.Globalization;
+using System.Runtime.InteropServices;
 using FsCheck;
 using FsCheck.Fluent;
 using Membership.Engine.Protocol;
@@ -9,7 +11,7 @@ using Xunit;
 
 namespace Membership.Engine.Tests.Storage;
 
-public sealed class ViewStoreTests : IDisposable
+public sealed partial class ViewStoreTests : IDisposable
 {
     private static readonly NodeId Node = new(2);
     private readonly TestDirectory _directory = new();
@@ -31,6 +33,33 @@ public sealed class ViewStoreTests : IDisposable
         Assert.Equal(id, again.Loaded.StoreId);
         Assert.True(again.Loaded.IsEmpty);
     }
+
+    [Fact]
+    public void A_closed_store_can_be_opened_at_once_though_a_child_that_is_just_being_started_still_has_a_copy_of_the_lock_file()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "reads /proc");
+        int copy;
+        using (ViewStore.Open(Store, "c", Node))
+        {
+            string file = Path.Combine(Store, "lock");
+            string held = Directory.EnumerateFileSystemEntries("/proc/self/fd").Single(open => new FileInfo(open).LinkTarget == file);
+            copy = Duplicate(int.Parse(Path.GetFileName(held), CultureInfo.InvariantCulture));
+        }
+        try
+        {
+            ViewStore.Open(Store, "c", Node).Dispose();
+        }
+        finally
+        {
+            _ = Close(copy);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "dup", SetLastError = true)]
+    private static partial int Duplicate(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int descriptor);
 
     [Fact]
     public void Two_new_stores_have_different_ids()
