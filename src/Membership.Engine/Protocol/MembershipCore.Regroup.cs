@@ -337,8 +337,9 @@ internal sealed partial class MembershipCore
     {
         if (_stage is not (RegroupStage.Close or RegroupStage.Prune) || Find(_waitingFor) is not { Status: { } status } late) return;
         if (_stage == RegroupStage.Close && (status.Stage == RegroupStage.Activate || Agrees(late.Node))) return;
-        if (_decision is { } entered && IsBeingEntered(entered)) return;
-        bool persisted = status.Has(StatusFlags.Persisted) || (_decision is { } decision && AllArePersisted(decision) && IsOfDecision(late, decision));
+        Decision? decision = _decision;
+        if (decision is not null && IsBeingEntered(decision)) return;
+        bool persisted = status.Has(StatusFlags.Persisted) || (decision is not null && AllArePersisted(decision) && IsOfDecision(late, decision));
         MonotonicTime since = _stage == RegroupStage.Close ? _stageStartedAt : persisted ? SilentSince(late) : _decidedAt;
         // Half a tick: what others raise, they raise on their ticks.
         if (since < _now && _now - since >= StageBound - _timing.ClockPeriod / 2) Blame(late.Node);

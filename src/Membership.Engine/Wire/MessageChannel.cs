@@ -114,16 +114,15 @@ internal sealed class MessageChannel : IAsyncDisposable
     private DatagramDropReason Deliver(in OpenedDatagram opened, ReadOnlySpan<byte> message, int path)
     {
         long before = _memory.Views.Learnt;
-        DatagramDropReason reason = Deliver(in opened, message, path, out bool learnt);
+        DatagramDropReason reason = DeliverNow(in opened, message, path);
         if (reason == DatagramDropReason.UnknownView)
         {
             // Somebody's word overtook the decider's: it waits for it a moment.
             Hold(new HeldMessage(opened, message.ToArray(), path, Environment.TickCount64));
-            // Which may have come on another path while this one was read.
-            if (_memory.Views.Learnt != before) DeliverHeld();
-            return DatagramDropReason.None;
+            reason = DatagramDropReason.None;
         }
-        if (learnt) DeliverHeld();
+        // From this message, or from one that came on another path while this one was read.
+        if (_memory.Views.Learnt != before) DeliverHeld();
         return reason;
     }
 
@@ -132,7 +131,7 @@ internal sealed class MessageChannel : IAsyncDisposable
         foreach (HeldMessage held in _held.TakeAll())
         {
             OpenedDatagram opened = held.Opened;
-            DatagramDropReason reason = Environment.TickCount64 - held.At > HeldMessages.Patience ? DatagramDropReason.UnknownView : Deliver(in opened, held.Message, held.Path, out _);
+            DatagramDropReason reason = Environment.TickCount64 - held.At > HeldMessages.Patience ? DatagramDropReason.UnknownView : DeliverNow(in opened, held.Message, held.Path);
             if (reason == DatagramDropReason.UnknownView && Environment.TickCount64 - held.At <= HeldMessages.Patience) Hold(held);
             else if (reason != DatagramDropReason.None) Counters.CountDropped(reason);
         }
@@ -143,9 +142,8 @@ internal sealed class MessageChannel : IAsyncDisposable
         for (int lost = _held.Hold(message); lost > 0; lost--) Counters.CountDropped(DatagramDropReason.UnknownView);
     }
 
-    private DatagramDropReason Deliver(in OpenedDatagram opened, ReadOnlySpan<byte> message, int path, out bool learnt)
+    private DatagramDropReason DeliverNow(in OpenedDatagram opened, ReadOnlySpan<byte> message, int path)
     {
-        learnt = false;
         DecodeResult result = _memory.TryDecode(message, out MessageHeader header, out MessageBody? body);
         switch (result)
         {
@@ -157,7 +155,7 @@ internal sealed class MessageChannel : IAsyncDisposable
         if (header.From != opened.Sender || header.FromIncarnation != opened.Incarnation) return DatagramDropReason.Malformed;
         // A node whose disk was wiped begins below its former lives; it may ask for the floor, and nothing else.
         if (opened.FormerLife && body is not PetitionMessage) return DatagramDropReason.OldIncarnation;
-        learnt = _memory.Learn(message, opened.Sender, body);
+        _memory.Learn(message, opened.Sender, body);
         if (result == DecodeResult.UnknownView) return DatagramDropReason.UnknownView;
         Counters.CountDelivered();
         _handler(in header, path, body);

@@ -159,6 +159,7 @@ public sealed class MessageChannelTests : IAsyncLifetime
         await Loopback.Until("it was heard", () => _one.Counters.Delivered == 1);
         for (ulong i = 1; i <= 5; i++) Assert.True(_one.Send(Header(Three, i) with { NamesViews = true }, 0, BriefStatusTests.Status(BriefStatusTests.View(40, (long)i))));
         await Loopback.Until("four gave way", () => _three.Counters.Dropped(DatagramDropReason.UnknownView) == 4);
+        // The time that it waits is what is tested, and nothing else happens in it.
         await Task.Delay(2 * HeldMessages.Patience, Cancelled);
         Assert.True(_one.Send(Header(Three, 6), 0, BriefStatusTests.Status(BriefStatusTests.View(40, 5))));
         await Loopback.Until("the view came, too late", () => _three.Counters.Dropped(DatagramDropReason.UnknownView) == 5);
