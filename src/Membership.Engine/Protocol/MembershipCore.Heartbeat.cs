@@ -211,7 +211,7 @@ internal sealed partial class MembershipCore
         // It entered before our own first word of that view came, which cannot have acknowledged what it said then.
         answer |= entered && InRegroup && !IsDeciding && peer.AckGivenView != InForceId && Phase == NodePhase.Member;
         if (body is StatusMessage && IsDeciding && HasJustTold(peer)) answer = false;
-        if (answer && MayAnswer(peer, in header)) (_answerTo, _answerPath, _answerSequence) = (peer, path, peer.LastSequence);
+        if (answer) (_answerTo, _answerPath, _answerSequence) = (peer, path, peer.LastSequence);
         return outcome;
     }
 
@@ -219,9 +219,6 @@ internal sealed partial class MembershipCore
     private Peer? _answerTo;
     private int _answerPath;
     private ulong _answerSequence;
-
-    private bool MayAnswer(Peer peer, in MessageHeader header)
-        => header.InForce != ViewId.None || Phase is NodePhase.Joining || IsMember || peer.HeardSequence != 0;
 
     private DropReason AcceptLife(in MessageHeader header, Peer peer, MessageBody? body)
     {

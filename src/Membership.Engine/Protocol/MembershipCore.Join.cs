@@ -114,8 +114,7 @@ internal sealed partial class MembershipCore
     {
         // Without the store's lock the former life may still be running.
         if (!_options.StoreLocked) return false;
-        if (header.InForce.Epoch != id.Epoch || _state.IsEmpty || Phase != NodePhase.Starting) return false;
-        if (_durable.InForceId != header.InForce) return false;
+        if (header.InForce.Epoch != id.Epoch || _durable.InForceId != header.InForce) return false;
         ClusterMember old = _durable.InForce!.Find(_self);
         return old.Node == _self && old.Incarnation < _state.Incarnation && _durable.Incarnation == _state.Incarnation;
     }
@@ -176,7 +175,6 @@ internal sealed partial class MembershipCore
     /// <summary>What a starting node says about its disk: proof of a view in force, and whether it could vote.</summary>
     private void NoteStarter(Peer peer, ViewId stored)
     {
-        if (!IsMember) return;
         if (stored.Epoch > InForceId.Epoch) ProveInForce(stored);
         if (!_inForce!.Contains(peer.Node)) return;
         peer.CannotVote = stored != InForceId;

@@ -511,12 +511,9 @@ internal sealed partial class MembershipCore
             foreach (Peer peer in _peerList)
                 if (view.Contains(peer.Node) && peer.IsReleased(view.Find(peer.Node))) released = released.With(peer.Node);
         return new StatusMessage(
-            _activation, _stage, flags, _heard, _closed, RelayedRows(), IsMember ? null : _durable.InForce, NewerPending(), HighestSeen,
+            _activation, _stage, flags, _heard, _closed, RelayedRows(), IsMember ? null : _durable.InForce, _state.Pending, HighestSeen,
             _state.HighestEpochPersisted, _state.StoreId, _configurationHash, _decision ?? _seenDecision, _arbitrationFailures, _ejected, released, Tip);
     }
-
-    private ImmutableArray<ClusterView> NewerPending()
-        => _state.InForceId == InForceId || _inForce is null ? _state.Pending : [.. _state.Pending.Where(view => view.Epoch > InForceId.Epoch)];
 
     /// <summary>Rows are relayed only when somebody known is deaf to somebody known.</summary>
     private ImmutableArray<ConnectivityRow> RelayedRows()

@@ -113,15 +113,15 @@ internal sealed class SteppedCluster
     /// <param name="to">Its receiver.</param>
     /// <param name="body">What it says.</param>
     /// <param name="inForce">The view that its header names; null = the sender's own.</param>
+    /// <param name="sequence">Its number; 1 is an old one, by which nothing is acknowledged.</param>
     /// <returns>Why it was dropped (None = it was not), and what the receiver sent meanwhile.</returns>
-    public (DropReason Dropped, List<(int To, MessageBody? Body)> Said) Say(int from, int to, MessageBody? body, ViewId? inForce = null)
+    public (DropReason Dropped, List<(int To, MessageBody? Body)> Said) Say(int from, int to, MessageBody? body, ViewId? inForce = null, ulong sequence = 1)
     {
         Stepped sender = Nodes[from], receiver = Nodes[to];
-        // An old number: nothing is acknowledged by it.
         MessageHeader header = new()
         {
             From = new NodeId(from), FromIncarnation = sender.Core.Incarnation, To = new NodeId(to), ToIncarnation = receiver.Core.Incarnation,
-            InForce = inForce ?? sender.Core.InForce?.Id ?? ViewId.None, Sequence = 1, Flags = HeaderFlags.Hears,
+            InForce = inForce ?? sender.Core.InForce?.Id ?? ViewId.None, Sequence = sequence, Flags = HeaderFlags.Hears,
         };
         receiver.LastDrop = DropReason.None;
         var said = new List<(int, MessageBody?)>();
@@ -131,6 +131,14 @@ internal sealed class SteppedCluster
         receiver.Said = before;
         return (receiver.LastDrop, said);
     }
+
+    /// <summary>A status of that node with nothing in it but what a test puts there.</summary>
+    public static StatusMessage StatusOf(int number, ActivationId activation)
+        => new(activation, RegroupStage.Activate, StatusFlags.None, default, default, [], null, [], Epoch.None, Epoch.None, 1000 + number, 0, null, 0, default, default, default);
+
+    /// <summary>A view with the same members, so many epochs later.</summary>
+    public static ClusterView After(ClusterView view, long epochs, int master = 1)
+        => new(new Epoch(view.Epoch.Value + epochs), view.Members, view.Rule, view.Timing, new NodeId(master), view.ViceMaster, baseEpoch: view.Epoch);
 
     /// <summary>To the next thing that happens.</summary>
     public void Step()
