@@ -207,7 +207,8 @@ internal sealed partial class MembershipCore
         }
         if (!_candidates.Contains(_self) && _ownedUntil > _now && !_arbitrating) GiveUpWitness();
         bool mine = _seenDecision is null && _clique.Contains(_self) && ActingDecider() == _self;
-        if (mine && (!_arbitrating || _idleArbitration) && _unconfirmedDecision is null) TryDecide();
+        // What an earlier attempt, or nobody's incident, asks the witness is waited for only by a decision that needs its vote.
+        if (mine && (!_arbitrating || _idleArbitration || _arbitrationActivation != _activation) && _unconfirmedDecision is null) TryDecide();
         if (_stage != RegroupStage.Prune || _decision is not null) return;
         foreach (NodeId node in _clique)
         {
@@ -221,7 +222,7 @@ internal sealed partial class MembershipCore
             StopVoting();
             return;
         }
-        if (!_activation.IsForming || _arbitrating || _seenDecision is not null || _now < _equalizeUntil) return;
+        if (!_activation.IsForming || _arbitrating || _unconfirmedDecision is not null || _seenDecision is not null || _now < _equalizeUntil) return;
         // Whoever decides may be equalizing its arbitration: the others wait for that too.
         MonotonicTime retry = _stageStartedAt + _timing.LossPeriod * (mine ? 1 : 4) + (mine || !_options.HasWitness ? TimeSpan.Zero : _options.ArbitrationEqualizer);
         if (_now >= retry) RaiseAttempt(RegroupCause.Forming);

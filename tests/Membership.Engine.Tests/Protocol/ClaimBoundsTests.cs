@@ -91,6 +91,20 @@ public sealed class ClaimBoundsTests
         Assert.Equal(malformed, Hear(cluster, (null, Status(Known(cluster)) with { Activation = new ActivationId(new Epoch(Known(cluster)), attempt) })) == DropReason.Malformed);
     }
 
+    [Fact]
+    public void Nobody_is_led_above_the_highest_attempt_not_even_step_by_step()
+    {
+        const int Highest = 1 << 30;
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        DropReason Follow(int attempt) => Hear(cluster, (null, Status(Known(cluster)) with { Activation = new ActivationId(new Epoch(Known(cluster)), attempt) }));
+        for (int attempt = FarthestAttempt; attempt <= Highest; attempt += FarthestAttempt)
+        {
+            Assert.NotEqual(DropReason.Malformed, Follow(attempt));
+            Assert.Equal(attempt, cluster[1].Core.Activation.Attempt);
+        }
+        Assert.Equal(DropReason.Malformed, Follow(Highest + 1));
+    }
+
     [Theory]
     [InlineData(FarthestClaim, 0)]
     [InlineData(FarthestClaim + 1, 1)]

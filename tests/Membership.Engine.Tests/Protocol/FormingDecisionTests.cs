@@ -59,10 +59,19 @@ public sealed class FormingDecisionTests
     [InlineData("A=1:1234 B=1:4567", "1:+A 2: 3: 4: 5:+B 6:new 7:new", "1567", "do not count, because")]
     [InlineData("A=1:12 B=4:13<3", "1:+A+B 2: 3: 4: 5:", "1245", "do not count, because")]
     [InlineData("A=1:12 B=4294967296:13", "1:+A+B 2: 3: 4: 5:", "1245", "do not count, because")]
+    [InlineData("A=1:123 B=4:13<3", "1:+A 2: 3:+B 4: 5:", "123", "do not count, because")]
+    [InlineData("A=1:123 B=4294967296:13", "1:+A 2: 3:+B 4: 5:", "123", "do not count, because")]
+    [InlineData("V=5:123 W=6:13", "1:V+W 2: 3:V", "12", "the stores of {2} are empty and do not count")]
     // What an operator gave up by force is given up, also where only a view that goes on from the forced one is known.
     [InlineData("V=5:123 F=4294967301:4<5", "1:V~4294967301 2:V 3:V 4:F", "123", "formed by force in epoch 4294967301, and no node here knows its view: start")]
     [InlineData("V=5:123 P=4294967303:124<4294967302", "1:V 2:+P 3:V 4:", "123", "e4294967303{1,2,4} is promised here, but no node here knows the view that it was made from, of epoch 4294967302, nor")]
     [InlineData("V=5:123 F=4294967301:1<5", "1:V+F 2:V 3:V", "123", "4294967302:123")]
+    [InlineData("V=5:123 F=4294967301:1<5", "1:V+F 2:V 3:V 4:V", "123", "4294967302:123")]
+    // All stores are here, and the order was never carried out; what was promised under it is exceeded all the same.
+    [InlineData(Three, "1:V 2:V~4294967340 3:V", "123", "6:123")]
+    [InlineData(Three, "1:V 2:V^4294967400 3:V", "123", "4294967401:123")]
+    // In the cluster that was formed by force the numbers go on as before.
+    [InlineData("V=4294967301:123", "1:V 2:V~4294967340 3:V", "12", "4294967341:12")]
     public void A_view_is_formed_only_by_a_group_that_holds_all_that_was_promised(string views, string disks, string started, string expected)
     {
         SteppedCluster cluster = Written(views, disks, static options => options);
@@ -80,12 +89,15 @@ public sealed class FormingDecisionTests
     [InlineData(false, "-", Three, "1:V 2:V 3:V", "12", "6:12")]
     [InlineData(false, "-", "A=1:123", "1:+A 2: 3:", "12", "2:12")]
     [InlineData(false, "-", "A=1:134", "1:+A 2: 3: 4: 5:", "125", "do not count, because")]
+    [InlineData(false, "-", "A=1:1234 B=1:4567", "1:+A 2: 3: 4: 5:+B 6: 7:", "1234567", "do not count, because")]
+    [InlineData(true, "bare", "A=1:123 B=1:14", "1:+A 2: 3: 4:+B", "1234", "2:1234")]
     // Half and the witness' vote is enough over what it has a vote in, and the record is read before anything is formed.
     [InlineData(false, "", "V=5:1234", "1:V 2:V 3:V 4:V", "12", "6:12")]
     [InlineData(false, "", "V=5:1234", "1:V 2:V 3:V 4:V", "1", "no quorum over")]
     [InlineData(false, "W", "V=5:1234 W=6:34<5", "1:V 2:V 3:V 4:V", "12", "no quorum over")]
     [InlineData(false, "W", "V=5:1234 W=6:34<5", "1:V 2:V 3:V 4:V", "123", "6:123")]
     [InlineData(false, "W", "V=5:1234 W=6:123<5", "1:V 2:V 3:V 4:V", "12", "7:12")]
+    [InlineData(false, "F", "V=5:1234 F=4294967301:12<5", "1:V 2:V 3:V 4:V", "12", "4294967302:12")]
     [InlineData(false, "bare", "V=5:1234", "1:V 2:V 3:V 4:V", "12", "no quorum over")]
     [InlineData(false, "V", "V=5:1234", "1: 2: 3: 4:", "1234", "6:1234")]
     [InlineData(false, "V", "V=5:1234", "1:new 2:new 3:new 4:new", "1234", "nobody with a vote would be in the view")]
@@ -137,6 +149,137 @@ public sealed class FormingDecisionTests
         cluster[1].Start();
         cluster.UntilInstalled(1, 3);
         Assert.Empty(cluster.Disk(1).Pending);
+    }
+
+    [Fact]
+    public void An_empty_store_outside_the_view_in_force_that_does_not_count_promises_nothing()
+    {
+        SteppedCluster cluster = Written("V=5:123 W=6:1234<5", "1:V+W 2:V+W 3:V+W 4:new", static options => options);
+        foreach (Stepped node in cluster.Nodes.Values) node.Start();
+        cluster.Until(() => cluster[1].Core.Installed is not null, seconds: 12);
+        Assert.Equal((7, NodeSet.Of(1, 2, 3)), (cluster[1].Core.Installed!.Epoch.Value, cluster[1].Core.Installed!.Nodes));
+        // With a promise its store would look like one that has kept everything.
+        Assert.True(cluster.Disk(4).IsEmpty);
+    }
+
+    [Fact]
+    public void Weights_that_are_configured_choose_among_those_who_hear_each_other_where_no_view_is_known()
+    {
+        int[] votes = [3, 1, 2];
+        var cluster = new SteppedCluster(3, options => options with { DiscoveryTime = TimeSpan.FromSeconds(1), Nodes = [.. options.Nodes.Select(node => node with { Votes = votes[node.Node.Value - 1] })] });
+        cluster.Cut(1, 3);
+        foreach (Stepped node in cluster.Nodes.Values) node.Start();
+        cluster.Until(() => cluster[1].Core.Installed is not null, seconds: 5);
+        Assert.Equal(NodeSet.Of(1, 2), cluster[1].Core.Installed!.Nodes);
+        Assert.Equal(4, cluster[1].Core.Installed!.VotesOf(NodeSet.Of(1, 2)));
+    }
+
+    [Fact]
+    public void A_decider_whose_own_store_does_not_count_gives_the_witness_up_when_it_has_decided()
+    {
+        SteppedCluster cluster = Written("V=5:1234", "1:new 2:V 3:V 4:V", static options => options with
+        {
+            HasWitness = true, Rule = new QuorumRule(QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None, false),
+        });
+        foreach (int number in (int[])[1, 2, 3]) cluster[number].Start();
+        cluster.Until(() => cluster[2].Core.InForce is not null && cluster[3].Core.InForce is not null, seconds: 12);
+        Assert.Equal(NodeSet.Of(2, 3), cluster[2].Core.InForce!.Nodes);
+        Assert.Equal((1, NodeId.Invalid), (cluster[1].Releases, cluster[1].Core.QuorumOwner(cluster.Now)));
+        cluster.Until(() => cluster[3].Core.QuorumOwner(cluster.Now) == new NodeId(2), seconds: 5);
+    }
+
+    private static ProtocolOptions Witnessed(ProtocolOptions options)
+        => options with { HasWitness = true, Rule = new QuorumRule(QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None, false) };
+
+    [Fact]
+    public void However_slow_the_witness_is_one_answer_is_enough_to_form()
+    {
+        SteppedCluster cluster = Written("V=5:12", "1:V 2:V", Witnessed);
+        cluster[1].ArbitrationTakes = ClusterTiming.Local.LossPeriod * 3;
+        cluster[1].Start();
+        cluster.Until(() => cluster[1].Core.InForce is not null, seconds: 5);
+        Assert.Equal((NodeSet.Of(1), 1), (cluster[1].Core.InForce!.Nodes, cluster[1].Arbitrations));
+    }
+
+    [Fact]
+    public void Who_has_enough_votes_and_has_read_the_record_need_not_own_the_witness_any_more()
+    {
+        var cluster = new SteppedCluster(2, static options => Witnessed(options) with { ArbitrationEqualizer = TimeSpan.FromMilliseconds(300), DiscoveryTime = TimeSpan.FromSeconds(1) }) { Ownership = TimeSpan.FromMilliseconds(100) };
+        cluster[1].Start();
+        cluster[2].Start();
+        cluster.Until(() => cluster[1].Core.InForce is not null, seconds: 5);
+        Assert.Equal((1, 0), (cluster[1].Arbitrations, cluster[1].RecordWrites.Count));
+    }
+
+    [Fact]
+    public void Who_hears_a_running_cluster_while_it_forms_gives_the_witness_back_and_waits()
+    {
+        SteppedCluster cluster = Written("V=5:12", "1:V 2:V", static options => Witnessed(options) with { ArbitrationEqualizer = TimeSpan.FromMilliseconds(300) });
+        cluster[1].Start();
+        cluster.Until(() => cluster[1].Log.Exists(static line => line.Contains("won the witness", StringComparison.Ordinal)), seconds: 5);
+        cluster.Run(0.1);
+        cluster.Say(2, 1, null, cluster.Disk(2).InForceId);
+        MonotonicTime heard = cluster.Now;
+        cluster.Until(() => cluster[1].Releases > 0, seconds: 1);
+        Assert.True(cluster.Now - heard < ClusterTiming.Local.LossPeriod);
+        Assert.Equal((1, NodeId.Invalid, 0), (cluster[1].Releases, cluster[1].Core.QuorumOwner(cluster.Now), cluster[1].RecordWrites.Count));
+        Assert.Contains(cluster[1].Log, static line => line.Contains("a member of a running cluster was heard", StringComparison.Ordinal));
+        Assert.DoesNotContain(cluster[1].Log, static line => line.Contains("the witness was lost", StringComparison.Ordinal));
+        // It was nobody in the end.
+        cluster.UntilInstalled(1);
+        Assert.True(cluster.Now - heard >= ClusterTiming.Local.LossPeriod);
+    }
+
+    [Fact]
+    public void Nobody_forms_beside_a_running_cluster_that_is_heard_while_the_record_is_read()
+    {
+        var cluster = new SteppedCluster(3, static options => Witnessed(options) with { DiscoveryTime = TimeSpan.FromSeconds(1) });
+        cluster.Write(3, cluster.Disk(3) with { Incarnation = new Incarnation(1) });
+        cluster.Restart(3);
+        cluster[1].HoldArbitrations = true;
+        cluster[1].Start();
+        cluster[2].Start();
+        cluster.Until(() => cluster[1].Arbitrations > 0);
+        cluster.Say(3, 1, null, new ClusterView(new Epoch(7), [new ClusterMember(new NodeId(3), new Incarnation(1), 1, 1003)], cluster.OptionsOf(1).Rule, ClusterTiming.Local).Id);
+        MonotonicTime heard = cluster.Now;
+        cluster[1].ReleaseArbitrations();
+        while (cluster.Now - heard < ClusterTiming.Local.LossPeriod)
+        {
+            Assert.All(cluster.Nodes.Values, node => Assert.True(cluster.Disk(node.Number).IsEmpty));
+            cluster.Step();
+        }
+        cluster.UntilInstalled(1, 2);
+    }
+
+    [Fact]
+    public void A_former_that_restarts_while_the_record_is_read_is_counted_when_its_new_life_has_said_what_it_holds()
+    {
+        var cluster = new SteppedCluster(3, static options => Witnessed(options) with { DiscoveryTime = TimeSpan.FromSeconds(1) });
+        cluster[1].HoldArbitrations = true;
+        foreach (Stepped node in cluster.Nodes.Values) node.Start();
+        cluster.Until(() => cluster[1].Arbitrations > 0);
+        cluster[3].Alive = false;
+        cluster.CutOneWay(3, 1);
+        cluster.Restart(3).Start();
+        cluster.Run(0.01);
+        cluster.Say(3, 1, new PetitionMessage(MembershipCore.ProtocolVersion, 0, cluster.Disk(3).StoreId, true, true, ViewId.None, Epoch.None, false));
+        cluster[1].ReleaseArbitrations();
+        cluster.Run(0.003);
+        Assert.Equal((RegroupStage.Prune, true), (cluster[1].Core.Stage, cluster.Disk(1).IsEmpty));
+        cluster.Heal();
+        Assert.Equal(cluster[3].Core.Incarnation, cluster.UntilInstalled(1, 2, 3).Find(new NodeId(3)).Incarnation);
+    }
+
+    [Fact]
+    public void Who_learns_of_a_newer_view_in_force_while_it_forms_gives_the_witness_back_at_once()
+    {
+        SteppedCluster cluster = Written("V=5:12 W=6:12<5", "1:V+W 2:W", static options => Witnessed(options) with { ArbitrationEqualizer = TimeSpan.FromMilliseconds(300) });
+        cluster[1].Start();
+        cluster.Until(() => cluster[1].Log.Exists(static line => line.Contains("won the witness", StringComparison.Ordinal)), seconds: 5);
+        cluster.Say(2, 1, null, cluster.Disk(2).InForceId);
+        cluster.Run(0.002);
+        Assert.Equal(cluster.Disk(2).InForceId, cluster.Disk(1).InForceId);
+        Assert.Equal((1, 0), (cluster[1].Releases, cluster.WitnessOwner));
     }
 
     private static void Check(SteppedCluster cluster, int[] numbers, string expected)

@@ -32,4 +32,24 @@ public sealed class LeaseGraceTests
         Assert.InRange((cluster.Now - valid).TotalMilliseconds, 0, 1);
         Assert.True(cluster[1].Core.Lease.Held);
     }
+
+    [Fact]
+    public void The_lease_of_a_node_that_leaves_before_its_joined_view_carries_one_is_lost_and_never_held_again()
+    {
+        var cluster = new SteppedCluster(3);
+        cluster[1].Start();
+        cluster[2].Start();
+        cluster.UntilInstalled(1, 2);
+        cluster[3].Start();
+        cluster.Until(() => cluster[2].Core.InForce!.Nodes.Count == 3);
+        cluster.Cut(2, 1);
+        cluster.Cut(2, 3);
+        cluster[2].Ask(static (core, id, now) => core.Leave(id, now));
+        MonotonicTime left = cluster.Now;
+        while (cluster[2].Core.Phase == NodePhase.Leaving && cluster.Now - left < 3 * ClusterTiming.Local.LossPeriod)
+        {
+            Assert.False(cluster[2].Core.Lease.Held);
+            cluster.Step();
+        }
+    }
 }

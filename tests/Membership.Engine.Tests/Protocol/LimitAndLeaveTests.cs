@@ -42,11 +42,13 @@ public sealed class LimitAndLeaveTests
         cluster[2].Disk = (id, _) => writing = id;
         cluster[1].Ask(static (core, id, now) => core.ForceRegroup(id, now));
         cluster.Until(() => writing != 0);
-        cluster[2].Do((core, now) => core.PersistCompleted(writing + 1, true, now));
-        cluster[2].Do((core, now) => core.PersistCompleted(writing - 1, false, now));
+        long first = writing;
+        cluster[2].Do((core, now) => core.PersistCompleted(first + 1, true, now));
+        cluster[2].Do((core, now) => core.PersistCompleted(first - 1, false, now));
         cluster[2].Do(static (core, now) => core.CallbackCompleted(-5, now));
         cluster.Run(0.1);
         Assert.Equal((HaltCode.None, RegroupStage.Prune), (cluster[2].Halted, cluster[2].Core.Stage));
+        Assert.Equal(first, writing);
         cluster[2].Do((core, now) => core.PersistCompleted(writing, false, now));
         Assert.Equal(HaltCode.StoreFailed, cluster[2].Halted);
     }
@@ -120,6 +122,51 @@ public sealed class LimitAndLeaveTests
         fresh[3].Start();
         fresh.UntilInstalled(1, 2, 3);
         Assert.Equal(fresh[3].CallbackNames, again);
+    }
+
+    [Fact]
+    public void A_restarted_life_that_leaves_while_it_votes_does_not_vote_when_it_starts_again()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        cluster[3].HoldCallback = CallbackKind.HoldAllIO;
+        cluster.Kill(2);
+        cluster.Until(() => cluster[1].Core.Stage == RegroupStage.Activate);
+        cluster.Restart(2).Start();
+        cluster.Until(() => cluster[2].Log.Exists(static line => line.Contains("votes in", StringComparison.Ordinal)));
+        cluster[2].Ask(static (core, id, now) => core.Leave(id, now));
+        Assert.Equal(NodePhase.Down, cluster[2].Core.Phase);
+        cluster.Cut(1, 2);
+        cluster.Cut(3, 2);
+        StatusMessage? said = null;
+        cluster[2].Sent = body => said ??= body as StatusMessage;
+        cluster[2].Start();
+        cluster.Until(() => said is not null);
+        Assert.False(said!.Has(StatusFlags.Restarted));
+        Assert.True(said.Activation.IsForming);
+        cluster.Heal();
+        cluster[3].ReleaseCallbacks();
+        cluster.UntilInstalled(1, 2, 3);
+    }
+
+    [Fact]
+    public void Of_a_joined_view_whose_callbacks_run_when_the_node_is_put_out_nothing_is_finished_afterwards()
+    {
+        var cluster = new SteppedCluster(3);
+        cluster[1].Start();
+        cluster[2].Start();
+        cluster.UntilInstalled(1, 2);
+        cluster[3].HoldCallback = CallbackKind.ClusterInfoChanged;
+        cluster[3].Start();
+        cluster.Until(() => cluster[3].Callbacks.Exists(static call => call.Kind == CallbackKind.ClusterInfoChanged));
+        cluster[3].Ask(static (core, id, now) => core.Leave(id, now));
+        ClusterView view = cluster[3].Core.InForce!;
+        cluster.Say(1, 3, new PoisonMessage(cluster[3].Core.Incarnation, view.Epoch.Next));
+        Assert.Equal(NodePhase.Down, cluster[3].Core.Phase);
+        cluster[3].ReleaseCallbacks();
+        Assert.Null(cluster[3].Core.Installed);
+        cluster.UntilInstalled(1, 2);
+        cluster[3].Start();
+        cluster.UntilInstalled(1, 2, 3);
     }
 
     [Fact]

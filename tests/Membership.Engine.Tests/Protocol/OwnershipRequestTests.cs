@@ -112,6 +112,61 @@ public sealed class OwnershipRequestTests
     }
 
     [Fact]
+    public void A_word_said_in_a_regroup_counts_when_it_is_over_also_at_who_is_not_the_coordinator()
+    {
+        SteppedCluster cluster = Formed(3);
+        Declare(cluster[1], 0);
+        cluster.WitnessOwner = 0;
+        cluster.Run(1);
+        cluster[3].HoldCallback = CallbackKind.HoldAllIO;
+        cluster[1].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        cluster.Run(0.02);
+        int before = cluster[2].Arbitrations;
+        Assert.Equal(MembershipStatus.Ok, Declare(cluster[2], 2));
+        Assert.Equal(before, cluster[2].Arbitrations);
+        cluster[3].ReleaseCallbacks();
+        cluster.UntilInstalled(1, 2, 3);
+        cluster.Run(0.01);
+        Assert.Equal(before + 1, cluster[2].Arbitrations);
+    }
+
+    [Fact]
+    public void Who_waits_with_its_word_and_leaves_is_answered_once_however_many_regroups_follow()
+    {
+        SteppedCluster cluster = Formed(3);
+        cluster[3].HoldCallback = CallbackKind.HoldAllIO;
+        cluster[1].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        cluster.Run(0.02);
+        long owner = cluster[2].Ask(static (core, id, now) => core.SetQuorumOwner(id, new NodeId(2), block: true, new NodeAnswer(), now));
+        Assert.Null(cluster[2].StatusOf(owner));
+        cluster[2].Ask(static (core, id, now) => core.Leave(id, now));
+        cluster[3].ReleaseCallbacks();
+        cluster.Until(() => cluster[2].Core.Phase == NodePhase.Down);
+        Assert.Equal(MembershipStatus.Transient, cluster[2].StatusOf(owner));
+        cluster[2].Start();
+        cluster.UntilInstalled(1, 2, 3);
+        // A request that is answered twice would throw here.
+        cluster[1].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        cluster.Run(0.01);
+        cluster.UntilInstalled(1, 2, 3);
+        cluster.Run(0.1);
+    }
+
+    [Fact]
+    public void A_witness_that_the_rule_does_not_use_is_not_asked_for_by_the_hosts_word()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(2, static options => options with { HasWitness = true });
+        cluster.WitnessOwner = 0;
+        cluster[1].Do(static (core, now) => core.WitnessOwnershipChanged(MonotonicTime.MinValue, now));
+        cluster[2].Do(static (core, now) => core.WitnessOwnershipChanged(MonotonicTime.MinValue, now));
+        cluster.Run(0.5);
+        int before = cluster[1].Arbitrations;
+        Assert.Equal(NodeId.Invalid, cluster[1].Core.QuorumOwner(cluster.Now));
+        Assert.Equal(MembershipStatus.Ok, Declare(cluster[1], 1));
+        Assert.Equal(before, cluster[1].Arbitrations);
+    }
+
+    [Fact]
     public void After_a_leave_the_hosts_word_is_forgotten()
     {
         SteppedCluster cluster = Formed(2);

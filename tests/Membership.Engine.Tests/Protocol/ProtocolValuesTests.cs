@@ -55,7 +55,7 @@ public sealed class ProtocolValuesTests
         {
             StoreId = 5, CannotVote = true, AckedSentAt = Start, WitnessUntil = Start, OwnerClaimUntil = Start, HeardByAt = Start, HeardSequence = 6, AckableSequence = 7, StatusSequence = 8,
             AckedView = SomeView, AckableView = SomeView, AckGivenView = SomeView, StatusInForce = SomeView, HeardView = SomeView, Status = Status, HeldStatus = Status, StatusAt = Start, TripwireLost = true,
-            Silences = 2, AlarmAt = Start, SilentAt = Start,
+            Silences = 2, AlarmAt = Start, SilentAt = Start, NamedSequence = 9, ToldView = SomeView,
         };
         peer.BeginLife(new Incarnation(4));
         Assert.Equal(4, peer.Incarnation.Value);
@@ -65,6 +65,7 @@ public sealed class ProtocolValuesTests
         Assert.Equal((fresh.AckedView, fresh.AckableView, fresh.AckGivenView, fresh.StatusInForce, fresh.HeardView), (peer.AckedView, peer.AckableView, peer.AckGivenView, peer.StatusInForce, peer.HeardView));
         Assert.Equal((fresh.StatusAt, fresh.AlarmAt, fresh.SilentAt), (peer.StatusAt, peer.AlarmAt, peer.SilentAt));
         Assert.Equal((null, null), (peer.Status, peer.HeldStatus));
+        Assert.Equal((fresh.NamedSequence, fresh.ToldView), (peer.NamedSequence, peer.ToldView));
     }
 
     [Fact]
@@ -97,6 +98,21 @@ public sealed class ProtocolValuesTests
         Assert.False(peer.IsReleased(Member(4, 11)));
         Assert.False(peer.IsReleased(Member(3, 12)));
         Assert.False(new Peer(new NodeId(2), 1, 1, Start).IsReleased(Member(0, 0)));
+    }
+
+    [Fact]
+    public void Two_statuses_are_the_same_if_their_promises_and_rows_are_whoever_made_the_lists()
+    {
+        ClusterView One() => QuorumTests.View(default, [1, 1]);
+        ClusterView other = QuorumTests.View(default, [1, 1, 1]);
+        ConnectivityRow Row(int heard) => new(new NodeId(2), new Incarnation(1), NodeSet.Of(heard), NodeSet.Of(1, 2), StatusFlags.None);
+        StatusMessage Said(ClusterView pending, int heard) => Status with { Pending = [pending], Rows = [Row(heard)] };
+        Assert.Equal(Said(One(), 1), Said(One(), 1));
+        Assert.NotEqual(Said(One(), 1), Said(other, 1));
+        Assert.NotEqual(Said(One(), 1), Said(One(), 2));
+        StatusMessage said = Said(One(), 1);
+        Assert.Equal(said, said with { Rows = [Row(1)] });
+        Assert.Equal(said, said with { Pending = [One()] });
     }
 
     private static readonly StatusMessage Status = new(

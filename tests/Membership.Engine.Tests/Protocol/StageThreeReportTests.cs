@@ -169,6 +169,57 @@ public sealed class StageThreeReportTests(ITestOutputHelper output)
         cluster.UntilInstalled(Left);
     }
 
+    [Fact]
+    public void Whose_disk_is_slow_to_write_that_the_view_is_in_force_blames_nobody_meanwhile()
+    {
+        SteppedCluster cluster = Rested(witness: false);
+        cluster[7].Disk = (id, state) =>
+        {
+            if (state.InForce!.Nodes.Contains(new NodeId(Dead))) cluster[7].Write(id, state);
+            else cluster.After(ClusterTiming.Local.ClockPeriod * 7, () => cluster[7].Write(id, state));
+        };
+        cluster.Kill(Dead);
+        cluster.UntilInstalled(Left);
+        foreach (int each in Left)
+            Assert.DoesNotContain(cluster[each].Log, static line => line.Contains("attempt raised", StringComparison.Ordinal) || (line.Contains("keeps this incident waiting", StringComparison.Ordinal) && !line.Contains($"node {Dead} keeps", StringComparison.Ordinal)));
+        Assert.All(Left, each => Assert.Equal(1, cluster[each].Core.Activation.Attempt));
+    }
+
+    [Fact]
+    public void A_leaver_that_votes_is_not_taken_for_late_while_the_leases_are_waited_for()
+    {
+        SteppedCluster cluster = Rested(witness: false);
+        cluster.Kill(Dead);
+        cluster.Until(() => cluster[9].Core.Stage != RegroupStage.None);
+        cluster[9].Ask(static (core, id, now) => core.Leave(id, now));
+        int[] rest = [.. Left.Where(static each => each != 9)];
+        cluster.Until(() => rest.All(each => cluster[each].Core.InForce!.Nodes == NodeSet.Of(rest)));
+        foreach (int each in Left)
+            Assert.DoesNotContain(cluster[each].Log, static line => line.Contains("keeps this incident waiting", StringComparison.Ordinal) && !line.Contains($"node {Dead} keeps", StringComparison.Ordinal));
+        cluster.UntilInstalled(rest);
+    }
+
+    [Fact]
+    public void A_report_that_is_lost_is_said_again_half_a_tick_later()
+    {
+        SteppedCluster cluster = Rested(witness: false);
+        bool lose = false;
+        MonotonicTime lost = MonotonicTime.MinValue;
+        cluster.Lose = () => lose;
+        cluster[7].Said = (header, body) =>
+        {
+            bool reports = body is StatusMessage { Stage: RegroupStage.Prune } status && status.Has(StatusFlags.LeasesExpired);
+            if (reports && lost == MonotonicTime.MinValue) lost = cluster.Now;
+            lose = reports && cluster.Now == lost;
+        };
+        foreach (int other in Left)
+            if (other != 7) cluster[other].Said = (_, _) => lose = false;
+        cluster.Kill(Dead);
+        cluster.Until(() => Left.All(each => cluster[each].Core.InForce!.Nodes == NodeSet.Of(Left)));
+        output.WriteLine($"{(cluster.Now - lost).TotalMilliseconds} ms after the report was lost");
+        Assert.InRange((cluster.Now - lost) / ClusterTiming.Local.ClockPeriod, 0.4, 0.8);
+    }
+
     private static SteppedCluster Rested(bool witness)
     {
         var cluster = SteppedCluster.Formed(Dead, options => witness ? options with { HasWitness = true, Rule = new QuorumRule(QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None, false) } : options);

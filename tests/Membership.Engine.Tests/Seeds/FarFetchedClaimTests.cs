@@ -88,6 +88,11 @@ public sealed class FarFetchedClaimTests
     {
         const int Last = 1 << 29;
         (SteppedCluster cluster, StatusMessage status) = FormingWithoutQuorum();
+        var attempts = new List<int>();
+        cluster[1].Sent = body =>
+        {
+            if (body is StatusMessage said) attempts.Add(said.Activation.Attempt);
+        };
         cluster.Say(2, 1, status with { Activation = new ActivationId(Epoch.None, Last) });
         cluster.Until(() => cluster[1].Core.Activation.Attempt == Last && cluster[2].Core.Activation.Attempt == Last);
         cluster.Until(() => cluster[1].Core.Activation.Attempt < 10 && cluster[2].Core.Activation.Attempt < 10);
@@ -96,6 +101,9 @@ public sealed class FarFetchedClaimTests
         Assert.Equal(DropReason.Malformed, cluster.Say(2, 1, status with { Activation = new ActivationId(Epoch.None, (Last / 2) + 1) }).Dropped);
         cluster.Run(5);
         Assert.InRange(cluster[1].Core.Activation.Attempt, 1, 1000);
+        // It was the last number, and one is the first.
+        Assert.Equal((Last, 1), (attempts.Max(), attempts.SkipWhile(static attempt => attempt < Last).First(static attempt => attempt < Last)));
+        Assert.Equal(DropReason.Malformed, cluster.Say(2, 1, status with { Activation = new ActivationId(Epoch.None, Last) }).Dropped);
         for (int late = 3; late <= 5; late++) cluster[late].Start();
         cluster.UntilInstalled(1, 2, 3, 4, 5);
     }
@@ -111,6 +119,78 @@ public sealed class FarFetchedClaimTests
         cluster.Until(() => cluster[1].Core.Activation.Attempt > Half && cluster[2].Core.Activation == cluster[1].Core.Activation);
         for (int late = 3; late <= 5; late++) cluster[late].Start();
         cluster.UntilInstalled(1, 2, 3, 4, 5);
+    }
+
+    [Fact]
+    public void The_upper_half_is_believed_again_from_the_first_attempt_of_it_on_and_not_before()
+    {
+        const int Half = 1 << 28;
+        (SteppedCluster cluster, StatusMessage status) = FormingWithoutQuorum();
+        DropReason Hear(int attempt) => cluster.Say(2, 1, status with { Activation = new ActivationId(Epoch.None, attempt) }).Dropped;
+        Hear(2 * Half);
+        cluster.Until(() => cluster[1].Core.Activation.Attempt < 10);
+        // Node 1 goes on by itself from here.
+        cluster.Cut(1, 2);
+        Hear(Half - 2);
+        Assert.Equal(Half - 2, cluster[1].Core.Activation.Attempt);
+        cluster.Until(() => cluster[1].Core.Activation.Attempt == Half - 1);
+        Assert.Equal(DropReason.Malformed, Hear(Half + 1));
+        cluster.Until(() => cluster[1].Core.Activation.Attempt == Half);
+        Assert.NotEqual(DropReason.Malformed, Hear(Half + 1000));
+        Assert.Equal(Half + 1000, cluster[1].Core.Activation.Attempt);
+    }
+
+    [Fact]
+    public void A_claim_that_is_not_believed_hides_none_that_is()
+    {
+        (SteppedCluster cluster, StatusMessage status) = FormingWithoutQuorum();
+        cluster.Say(2, 1, status with { HighestEpochSeen = new Epoch((1L << 40) + 1) });
+        cluster.Say(2, 1, status with { HighestEpochSeen = new Epoch(40) });
+        cluster[3].Start();
+        Assert.Equal(41, cluster.UntilInstalled(1, 2, 3).Epoch.Value);
+    }
+
+    [Fact]
+    public void An_order_that_a_member_only_hears_of_is_not_kept_on_its_disk_not_even_in_the_middle_of_a_regroup()
+    {
+        const long Order = 1L << 33;
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        var written = new List<long>();
+        cluster[1].Disk = (id, state) =>
+        {
+            written.Add(state.HighestEpochSeen.Value);
+            cluster[1].Write(id, state);
+        };
+        StatusMessage? said = null;
+        cluster[2].Said = (_, body) => said = body as StatusMessage ?? said;
+        cluster[2].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        cluster.UntilInstalled(1, 2, 3);
+        cluster.Say(2, 1, said! with { HighestEpochSeen = new Epoch(Order) });
+        cluster[2].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        cluster.UntilInstalled(1, 2, 3);
+        Assert.True(written.Count >= 4);
+        Assert.All(written, static epoch => Assert.InRange(epoch, 1, 100));
+    }
+
+    [Fact]
+    public void An_order_that_a_starting_node_heard_of_is_forgotten_when_a_cluster_that_runs_without_it_takes_the_node_in()
+    {
+        const long Order = 1L << 33;
+        var cluster = new SteppedCluster(3);
+        cluster[1].Start();
+        cluster[2].Start();
+        cluster.UntilInstalled(1, 2);
+        cluster.Cut(1, 3);
+        cluster.Cut(2, 3);
+        StatusMessage? said = null;
+        cluster[3].Said = (_, body) => said = body as StatusMessage ?? said;
+        cluster[3].Start();
+        cluster.Until(() => said is not null);
+        cluster.Say(1, 3, said! with { HighestEpochSeen = new Epoch(Order) }, ViewId.None);
+        cluster.Until(() => cluster.Disk(3).HighestEpochSeen.Value == Order, seconds: 1);
+        cluster.Heal();
+        cluster.UntilInstalled(1, 2, 3);
+        Assert.All(cluster.Nodes.Values, node => Assert.InRange(cluster.Disk(node.Number).HighestEpochSeen.Value, 1, 100));
     }
 
     /// <summary>Two of five that are configured, and what the second says.</summary>

@@ -222,6 +222,9 @@ internal sealed class Stepped : IProtocolEffects
 
     public bool HoldArbitrations { get; set; }
 
+    /// <summary>How long the witness takes to answer this node.</summary>
+    public TimeSpan ArbitrationTakes { get; set; } = TimeSpan.FromMilliseconds(1);
+
     /// <summary>What the witness says to this node; null = the first to ask wins.</summary>
     public ArbitrationOutcome? WitnessSays { get; set; }
 
@@ -326,7 +329,7 @@ internal sealed class Stepped : IProtocolEffects
             core.ArbitrationCompleted(id, outcome, outcome == ArbitrationOutcome.Won ? OwnedUntil : MonotonicTime.MinValue, outcome == ArbitrationOutcome.Won ? _cluster.Record : [], now);
         });
         if (HoldArbitrations) _heldArbitrations.Add(Answer);
-        else _cluster.After(TimeSpan.FromMilliseconds(1), Answer);
+        else _cluster.After(ArbitrationTakes, Answer);
     }
 
     /// <summary>What it asked to be written into the witness' record.</summary>
