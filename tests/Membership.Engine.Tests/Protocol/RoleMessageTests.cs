@@ -37,24 +37,45 @@ public sealed class RoleMessageTests
         cluster[1].Sent = null;
         Assert.DoesNotContain(cluster.Say(2, 1, Disqualify).Said, static one => one.Body is JoinPrepareMessage);
         Assert.Empty(cluster[1].Core.TakeSnapshot(cluster.Now).Pending);
+        // Updates do not: none but the last before the joined view would be under way.
+        long update = cluster[2].Ask(static (core, id, now) => core.Update(id, new TableUpdate("t", [new RowChange(RowChangeKind.Put, "k", new byte[] { 1 })]), new StateAnswer(), now));
+        cluster.Run(0.01);
+        Assert.Equal(MembershipStatus.Ok, cluster[2].StatusOf(update));
         cluster.Heal();
         cluster.UntilInstalled(1, 2, 3, 4);
     }
 
     [Fact]
+    public void A_change_of_roles_waits_until_the_hosts_have_been_told_of_the_view_in_force()
+    {
+        var cluster = new SteppedCluster(4);
+        foreach (int each in (int[])[1, 2, 3]) cluster[each].Start();
+        cluster.UntilInstalled(1, 2, 3);
+        cluster[1].HoldCallback = CallbackKind.ClusterInfoChanged;
+        cluster[4].Start();
+        cluster.Until(() => cluster[1].Core.Installed!.Nodes.Count == 4);
+        cluster.Run(0.2);
+        Assert.DoesNotContain(cluster.Say(2, 1, Disqualify).Said, static one => one.Body is JoinPrepareMessage);
+        cluster[1].ReleaseCallbacks();
+        cluster.Run(0.01);
+        Assert.Contains(cluster.Say(2, 1, Disqualify).Said, static one => one.Body is JoinPrepareMessage);
+    }
+
+    [Fact]
     public void Nothing_else_is_changed_before_a_former_masters_work_has_stopped()
     {
-        SteppedCluster cluster = SteppedCluster.Formed(3);
-        cluster[1].HoldCallback = CallbackKind.HandOverMastership;
-        cluster[1].Ask(static (core, id, now) => core.ReleaseMastership(id, now));
-        cluster.Until(() => cluster[1].CallbackNames.Contains("HandOverMastership"));
+        SteppedCluster cluster = SteppedCluster.Formed(4, static options => options with { Qualified = options.Self.Value != 1 });
+        Assert.Equal(new NodeId(2), cluster[1].Core.InForce!.Master);
+        cluster[2].HoldCallback = CallbackKind.HandOverMastership;
+        cluster[2].Ask(static (core, id, now) => core.ReleaseMastership(id, now));
+        cluster.Until(() => cluster[2].CallbackNames.Contains("HandOverMastership"));
         cluster.Run(1);
         ViewId handover = cluster[1].Core.InForce!.Id;
         Assert.DoesNotContain(cluster.Say(3, 1, Disqualify).Said, static one => one.Body is JoinPrepareMessage);
         cluster.Run(1);
         Assert.All(cluster.Nodes.Values, node => Assert.Equal(handover, node.Core.InForce!.Id));
-        cluster[1].ReleaseCallbacks();
-        cluster.Until(() => cluster[3].Core.Installed!.Master == new NodeId(2));
+        cluster[2].ReleaseCallbacks();
+        cluster.Until(() => cluster[3].Core.Installed!.Master == new NodeId(3));
     }
 
     [Fact]

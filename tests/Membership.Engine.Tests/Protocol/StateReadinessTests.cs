@@ -9,12 +9,17 @@ namespace Membership.Engine.Tests.Protocol;
 
 public sealed class StateReadinessTests
 {
-    [Fact]
-    public void A_survivor_is_ready_when_a_coordinator_that_is_ready_has_no_more_than_it_has()
+    /// <param name="alone">Whether the other survivor has promised nothing: then it is enough to drop the promise.</param>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_survivor_is_ready_when_a_coordinator_that_is_ready_has_no_more_than_it_has(bool alone)
     {
         SteppedCluster cluster = SteppedCluster.Formed(3);
         Carry(cluster, 1, "a");
-        cluster.Say(1, 3, new UpdatePrepareMessage(Entry(cluster, 2, cluster[2].Core.Incarnation, 1), 1, cluster[1].Core.InForce!.Epoch));
+        var promise = new UpdatePrepareMessage(Entry(cluster, 2, cluster[2].Core.Incarnation, 1), 1, cluster[1].Core.InForce!.Epoch);
+        cluster.Say(1, 3, promise);
+        if (!alone) cluster.Say(1, 2, promise);
         cluster.Kill(1);
         cluster.Until(() => cluster[3].Core.Stage == RegroupStage.CleanUp1);
         cluster.Cut(2, 3);
