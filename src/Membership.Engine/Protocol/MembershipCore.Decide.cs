@@ -47,8 +47,7 @@ internal sealed partial class MembershipCore
     }
 
     private StatusFlags FlagsOf(NodeId node) => node == _self
-        ? (_state.IsEmpty ? StatusFlags.StoreEmpty : 0) | (Phase == NodePhase.Leaving ? StatusFlags.Leaving : 0)
-          | (_voting ? StatusFlags.Restarted : 0) | (_regroupAllowed ? 0 : StatusFlags.RegroupNotAllowed)
+        ? (Phase == NodePhase.Leaving ? StatusFlags.Leaving : 0) | (_voting ? StatusFlags.Restarted : 0) | (_regroupAllowed ? 0 : StatusFlags.RegroupNotAllowed)
           | (_forceForm && _activation.IsForming ? StatusFlags.ForceForm : 0) | (_options.Qualified ? 0 : StatusFlags.Disqualified) | (_ownedAtClosing ? StatusFlags.OwnsWitness : 0)
           | (_leavesOut ? StatusFlags.LeavesOut : 0)
         : Find(node)?.Status?.Flags ?? (_rows.TryGetValue(node, out ConnectivityRow? row) ? row.Flags : 0);

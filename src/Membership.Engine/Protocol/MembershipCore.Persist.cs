@@ -96,7 +96,6 @@ internal sealed partial class MembershipCore
     {
         if (_state.InForceId == id) return true;
         if (_state.FindPending(id) is not { } view) return false;
-        if (IsDeciding && _decision?.View.Id != id) _adoptIncident = true;
         PutInForce(view);
         return true;
     }

@@ -25,7 +25,6 @@ internal sealed partial class MembershipCore
     private MonotonicTime _unreachableUntil = MonotonicTime.MinValue;
     private bool _statusDirty;
     private bool _stageDone;
-    private bool _adoptIncident;
     private int _retransmissions;
     private readonly Dictionary<NodeId, ConnectivityRow> _rows = [];
 
@@ -82,7 +81,6 @@ internal sealed partial class MembershipCore
         _highestAttempt = id.Attempt;
         _activationStartedAt = _now;
         _base = id.IsForming ? null : _inForce ?? _durable.InForce;
-        _adoptIncident = false;
         _retransmissions = 0;
         _lateNodeHeard = _ownedAtClosing = _leavesOut = false;
         _heard = _closed = default;
@@ -538,7 +536,7 @@ internal sealed partial class MembershipCore
     private void EnterView(ClusterView view)
     {
         ClusterView? former = _inForce;
-        bool wasJoin = _decision?.View.Id != view.Id && !_adoptIncident && (Phase == NodePhase.Joining || !InRegroup);
+        bool wasJoin = _decision?.View.Id != view.Id && (Phase == NodePhase.Joining || !InRegroup);
         if (!view.Contains(_self, _state.Incarnation))
         {
             // Only a leaver (or a removed node that took part as a voter) gets here.
@@ -576,7 +574,6 @@ internal sealed partial class MembershipCore
         if (wasJoin) EnterJoinedView(view, former);
         else
         {
-            _adoptIncident = false;
             if (former is not null && Phase == NodePhase.Member)
             {
                 // A second view may follow before the first one's incident is over: held again until its own stage 4.

@@ -37,6 +37,27 @@ public sealed class DecidingTests
         cluster.UntilInstalled(1, 2, 3);
     }
 
+    [Fact]
+    public void A_restarted_life_goes_on_voting_however_long_the_witness_takes()
+    {
+        SteppedCluster cluster = Witnessed(4);
+        Own(cluster, 0);
+        cluster[1].HoldArbitrations = true;
+        int before = cluster[1].Arbitrations;
+        cluster.Kill(3);
+        cluster.Kill(4);
+        cluster.Until(() => cluster[1].Arbitrations > before);
+        cluster.Kill(2);
+        cluster.Restart(2).Start();
+        cluster.Until(() => cluster[2].Log.Exists(static line => line.Contains("votes in", StringComparison.Ordinal)));
+        cluster.Run(1);
+        Assert.False(cluster[2].Core.Activation.IsForming);
+        cluster[1].ReleaseArbitrations();
+        // Two of four votes and the witness': without the voter it would be too few.
+        cluster.Until(() => cluster[1].Core.InForce!.Nodes == NodeSet.Of(1), seconds: 2);
+        cluster.UntilInstalled(1, 2);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -229,6 +250,14 @@ public sealed class DecidingTests
         int before = cluster[1].RecordWrites.Count;
         cluster.Until(() => cluster[1].RecordWrites.Count > before, seconds: 3);
         Assert.Equal([view.Id, promised.Id], cluster[1].RecordWrites[^1].Slot.Select(static one => one.Id));
+        // What it has promised itself is no reason to give the witness up that it wins anew.
+        cluster.Record = [view, promised];
+        cluster.WitnessOwner = 0;
+        int won = cluster[1].Arbitrations;
+        cluster[1].Do(static (core, now) => core.WitnessOwnershipChanged(MonotonicTime.MinValue, now));
+        cluster.Until(() => cluster[1].Arbitrations > won, seconds: 2);
+        cluster.Run(0.002);
+        Assert.Equal((new NodeId(1), RegroupStage.None), (cluster[1].Core.QuorumOwner(cluster.Now), cluster[1].Core.Stage));
         Assert.Equal(cluster[1].RecordWrites.Count, cluster[1].RecordWrites.Select(static write => write.Id).Distinct().Count());
     }
 

@@ -199,6 +199,18 @@ public sealed class FormingDecisionTests
         cluster[1].Start();
         cluster.Until(() => cluster[1].Core.InForce is not null, seconds: 5);
         Assert.Equal((NodeSet.Of(1), 1), (cluster[1].Core.InForce!.Nodes, cluster[1].Arbitrations));
+        // The same where a winner waits for the equalizer.
+        SteppedCluster equalized = Written("V=5:12", "1:V 2:V", static options => Witnessed(options) with { ArbitrationEqualizer = ClusterTiming.Local.LossPeriod * 3 });
+        equalized[1].Start();
+        equalized.Until(() => equalized[1].Core.InForce is not null, seconds: 5);
+        Assert.Equal((NodeSet.Of(1), 1), (equalized[1].Core.InForce!.Nodes, equalized[1].Arbitrations));
+        // And where it is only asked what its record knows.
+        var first = new SteppedCluster(2, static options => Witnessed(options) with { DiscoveryTime = TimeSpan.FromSeconds(1) });
+        first[1].ArbitrationTakes = ClusterTiming.Local.LossPeriod * 3;
+        first[1].Start();
+        first[2].Start();
+        first.Until(() => first[1].Core.InForce is not null, seconds: 5);
+        Assert.Equal((NodeSet.Of(1, 2), 1), (first[1].Core.InForce!.Nodes, first[1].Arbitrations));
     }
 
     [Fact]

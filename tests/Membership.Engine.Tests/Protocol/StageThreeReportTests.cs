@@ -126,7 +126,10 @@ public sealed class StageThreeReportTests(ITestOutputHelper output)
         cluster[late].Disk = static (_, _) => { };
         cluster.Kill(Dead);
         int[] rest = [.. Left.Where(each => each != late)];
+        MonotonicTime died = cluster.Now;
         cluster.UntilInstalled(rest);
+        // A stage's bound, its lease, and what it takes to agree on it; not another lease.
+        Assert.InRange((cluster.Now - died) / ClusterTiming.Local.ClockPeriod, 12, 17);
         foreach (int each in rest)
             Assert.DoesNotContain(cluster[each].Log, line => line.Contains("keeps this incident waiting", StringComparison.Ordinal) && !line.Contains($"node {late} keeps", StringComparison.Ordinal) && !line.Contains($"node {Dead} keeps", StringComparison.Ordinal));
     }

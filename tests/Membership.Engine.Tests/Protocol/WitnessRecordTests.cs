@@ -77,6 +77,8 @@ public sealed class WitnessRecordTests
         cluster.WitnessOwner = 0;
         cluster.UntilInstalled(1);
         Assert.True(cluster[1].Arbitrations > arbitrations + 1);
+        // The answer to one write is none to another.
+        Assert.Equal(cluster[1].RecordWrites.Count, cluster[1].RecordWrites.Select(static write => write.Id).Distinct().Count());
     }
 
     [Fact]
