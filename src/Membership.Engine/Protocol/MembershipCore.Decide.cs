@@ -277,7 +277,8 @@ internal sealed partial class MembershipCore
     private void AcceptDecision(Decision decision)
     {
         _decision = decision;
-        _decidedAt = _now;
+        // What is left to wait for ends by itself (a lease in L, a late one in a stage): an incident that took its time before is no reason to halt now.
+        _decidedAt = _deadlineBase = _now;
         foreach (NodeId node in decision.Voters)
             if (Find(node) is { } voter) voter.LifeAtDecision = voter.Incarnation;
         // The decider names it; the others say so when it is on their disk, unless somebody depends on the relay.
@@ -725,7 +726,7 @@ internal sealed partial class MembershipCore
             if (confirmed && _holdsWitness && ownedUntil > _now && _stage == RegroupStage.Prune && _decision is null && _seenDecision is null)
             {
                 _ownedUntil = MonotonicTime.Max(_ownedUntil, ownedUntil);
-                if (decision.View.Epoch > _state.HighestEpochPersisted) Name(decision);
+                if (decision.View.Epoch > _state.HighestEpochPersisted && !MustKeepQuiet) Name(decision);
             }
             else if (_stage == RegroupStage.Prune) FailArbitration("the witness record was not confirmed in time");
         }

@@ -172,8 +172,14 @@ internal sealed partial class MembershipCore
     private static bool IsLeftOutOf(Decision? decision, NodeId node)
         => decision is not null && !decision.View.Nodes.Contains(node) && !decision.Voters.Contains(node);
 
-    /// <summary>A write of another activation is under way: nothing new is said before it is done.</summary>
-    private bool MustKeepQuiet => _writing is not null && _writeActivation != _activation;
+    /// <summary>A write of another activation is under way, or the one that ends this: nothing new is said or decided before it is done.</summary>
+    private bool MustKeepQuiet => _writing is not null && (_writeActivation != _activation || IsOvertaken);
+
+    /// <summary>
+    /// A view was found to be in force that this incident, which has decided nothing yet, does not know of. What it would decide is made without that
+    /// view, and a status would name it neither as in force, which is not on disk yet, nor as pending.
+    /// </summary>
+    private bool IsOvertaken => IsDeciding && _decision is null && _state.InForceId != _durable.InForceId;
 
     /// <summary>A callback that ended meanwhile is no news: nobody waits for that but in stage 1, which its end ends.</summary>
     private static bool SaysTheSame(StatusMessage status, StatusMessage? former)
