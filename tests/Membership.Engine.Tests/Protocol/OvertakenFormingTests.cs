@@ -44,12 +44,38 @@ public sealed class OvertakenFormingTests
         Assert.NotEqual(Epoch.None, cluster[1].Core.Installed!.BaseEpoch);
     }
 
+    [Fact]
+    public void A_decider_that_learns_of_it_while_the_witness_writes_its_decision_down_drops_the_decision()
+    {
+        SteppedCluster cluster = ReportsLost(static options => options with { HasWitness = true, WitnessKeepsRecord = true, Rule = new QuorumRule(QuorumPolicy.NodeAndWitnessMajority, TieBreaker.None, false) });
+        ClusterView view = cluster.Disk(4).InForce!;
+        cluster.Nodes[3].Alive = false;
+        Stepped decider = cluster[1];
+        var written = new List<StoredState>();
+        var confirm = new List<long>();
+        decider.Records = confirm.Add;
+        cluster.Until(() => confirm.Count > 0);
+        Assert.Contains(decider.RecordWrites[^1].Slot, promised => promised.Epoch > view.Epoch && promised.BaseEpoch == Epoch.None);
+        decider.Disk = (id, state) =>
+        {
+            written.Add(state);
+            cluster.After(SlowWrite, () => decider.Write(id, state));
+        };
+        cluster.Say(4, 1, null, view.Id);
+        decider.Do((core, now) => core.RecordWritten(confirm[^1], true, now + cluster.Ownership, now));
+        cluster.Until(() => cluster.Disk(1).InForceId == view.Id);
+        Assert.DoesNotContain(written, static state => state.Pending.Any(static promised => promised.BaseEpoch == Epoch.None));
+        decider.Disk = null;
+        decider.Records = null;
+        cluster.UntilInstalled(1, 2);
+    }
+
     private static bool NothingSince(Stepped node) => !node.Log[^1].Contains("accepts decision", StringComparison.Ordinal);
 
     /// <summary>A first forming of four: all have promised it, the fourth has heard that all did, and none of the others.</summary>
-    private static SteppedCluster ReportsLost()
+    private static SteppedCluster ReportsLost(Func<ProtocolOptions, ProtocolOptions>? change = null)
     {
-        var cluster = new SteppedCluster(4);
+        var cluster = new SteppedCluster(4, change);
         foreach (Stepped node in cluster.Nodes.Values) node.Start();
         cluster.Until(() => cluster.Nodes.Values.All(node => cluster.Disk(node.Number).Pending.Length == 1));
         for (int from = 1; from <= 4; from++)
