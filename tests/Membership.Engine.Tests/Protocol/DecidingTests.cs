@@ -261,6 +261,31 @@ public sealed class DecidingTests
         Assert.Equal(cluster[1].RecordWrites.Count, cluster[1].RecordWrites.Select(static write => write.Id).Distinct().Count());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Every_survivor_says_who_won_an_arbitration_that_only_a_promised_view_made_necessary_and_nobody_where_none_was(bool needed)
+    {
+        SteppedCluster cluster = Witnessed(4);
+        cluster.Kill(4);
+        cluster.UntilInstalled(1, 2, 3);
+        Assert.All((int[])[1, 2, 3], each => Assert.Equal(NodeId.Invalid, cluster[each].Core.ArbitrationWinner));
+        // The joiner's disk hangs: its view is promised by the others, and not in force.
+        cluster.Restart(4).Disk = (id, state) =>
+        {
+            if (state.Pending.IsEmpty) cluster[4].Write(id, state);
+        };
+        cluster[4].Start();
+        int[] all = [1, 2, 3];
+        cluster.Until(() => all.All(each => !cluster.Disk(each).Pending.IsEmpty));
+        // Two of the three are enough, but of the four they need the witness; three need it of neither.
+        int[] left = needed ? [1, 2] : all;
+        if (needed) cluster.Kill(3);
+        cluster.Kill(4);
+        cluster.UntilInstalled(left);
+        Assert.All(left, each => Assert.Equal(needed ? new NodeId(1) : NodeId.Invalid, cluster[each].Core.ArbitrationWinner));
+    }
+
     private static SteppedCluster Witnessed(int nodes, Func<ProtocolOptions, ProtocolOptions>? change = null)
     {
         SteppedCluster cluster = SteppedCluster.Formed(nodes, options =>
