@@ -210,7 +210,7 @@ public sealed class FormingDecisionTests
         first[1].Start();
         first[2].Start();
         first.Until(() => first[1].Core.InForce is not null, seconds: 5);
-        Assert.Equal((NodeSet.Of(1, 2), 1), (first[1].Core.InForce!.Nodes, first[1].Arbitrations));
+        Assert.Equal((NodeSet.Of(1, 2), 1, new Epoch(1)), (first[1].Core.InForce!.Nodes, first[1].Arbitrations, first[1].Core.InForce!.Epoch));
     }
 
     [Fact]
