@@ -91,6 +91,33 @@ public sealed class StarterTests
     }
 
     [Fact]
+    public void A_word_from_its_start_that_comes_late_does_not_make_a_member_one_that_has_no_vote()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        cluster.Say(2, 1, SteppedCluster.StatusOf(2, new ActivationId(Epoch.None, 9)), ViewId.None);
+        // It is waited for as anybody else is, and says what it has to say a little late.
+        cluster.CutOneWay(2, 1);
+        cluster.After(TimeSpan.FromMilliseconds(20), cluster.Heal);
+        cluster[1].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        cluster.Until(() => cluster[1].Core.Stage == RegroupStage.CleanUp1);
+        Assert.Equal((1, NodeSet.Of(1, 2, 3)), (cluster[1].Core.Activation.Attempt, cluster[1].Core.InForce!.Nodes));
+    }
+
+    [Fact]
+    public void A_promise_of_the_epoch_that_the_others_came_to_without_it_keeps_nobody_out()
+    {
+        var cluster = new SteppedCluster(3);
+        cluster[1].Start();
+        cluster[2].Start();
+        ClusterView view = cluster.UntilInstalled(1, 2), promised = SteppedCluster.After(view, 0, master: 2);
+        Assert.NotEqual(view.Id, promised.Id);
+        cluster.Write(3, cluster.Disk(3).WithPending(promised));
+        cluster.Restart(3).Start();
+        cluster.UntilInstalled(1, 2, 3);
+        Assert.Equal(view.Epoch.Next, cluster[3].Core.InForce!.Epoch);
+    }
+
+    [Fact]
     public void Whoever_voted_where_a_node_was_ejected_forms_with_that_node_all_the_same()
     {
         SteppedCluster cluster = SteppedCluster.Formed(3);
