@@ -68,4 +68,37 @@ public sealed class BlameTests
         Assert.EndsWith($"node 3 {Blamed} (1)", Assert.Single(cluster[1].Log, static line => line.Contains(Blamed, StringComparison.Ordinal)));
         Assert.DoesNotContain(cluster[2].Log, static line => line.Contains(Blamed, StringComparison.Ordinal));
     }
+
+    [Fact]
+    public void Who_does_not_agree_is_blamed_by_all_that_wait_for_it_whoevers_patience_ends_first()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        // It hears of the incident from node 1, and nothing after that: it closes with node 1 alone.
+        cluster.CutOneWay(2, 3);
+        cluster[3].Got = header =>
+        {
+            if (header.From.Value == 1 && cluster[1].Core.Stage != RegroupStage.None) cluster.CutOneWay(1, 3);
+        };
+        cluster[1].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        cluster.Until(() => cluster[1].Core.Activation.Attempt > 1 && cluster[2].Core.Activation.Attempt > 1);
+        foreach (int each in (int[])[1, 2]) Assert.EndsWith($"node 3 {Blamed} (1)", Assert.Single(cluster[each].Log, static line => line.Contains(Blamed, StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Who_has_not_come_to_its_row_yet_is_not_blamed_when_anothers_patience_ends()
+    {
+        SteppedCluster cluster = SteppedCluster.Formed(3);
+        cluster[1].Sent = body =>
+        {
+            if (body is StatusMessage { Stage: RegroupStage.Close }) cluster.CutOneWay(3, 1);
+        };
+        cluster[1].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        cluster.Until(() => cluster[1].Core.Stage == RegroupStage.Close);
+        cluster.Run(0.19);
+        ActivationId activation = cluster[1].Core.Activation;
+        Assert.Equal((RegroupStage.Close, 1), (cluster[1].Core.Stage, activation.Attempt));
+        cluster.Say(2, 1, SteppedCluster.StatusOf(2, activation with { Attempt = 2 }));
+        Assert.Equal(2, cluster[1].Core.Activation.Attempt);
+        Assert.DoesNotContain(cluster[1].Log, static line => line.Contains(Blamed, StringComparison.Ordinal));
+    }
 }
