@@ -280,8 +280,11 @@ public sealed class DecidingTests
         cluster.Until(() => all.All(each => !cluster.Disk(each).Pending.IsEmpty));
         // Two of the three are enough, but of the four they need the witness; three need it of neither.
         int[] left = needed ? [1, 2] : all;
+        Epoch before = cluster[1].Core.InForce!.Epoch;
         if (needed) cluster.Kill(3);
         cluster.Kill(4);
+        cluster[1].Ask(static (core, id, now) => core.ForceRegroup(id, now));
+        cluster.Until(() => left.All(each => cluster[each].Core.InForce!.Epoch > before));
         cluster.UntilInstalled(left);
         Assert.All(left, each => Assert.Equal(needed ? new NodeId(1) : NodeId.Invalid, cluster[each].Core.ArbitrationWinner));
     }
