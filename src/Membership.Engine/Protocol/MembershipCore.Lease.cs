@@ -65,6 +65,7 @@ internal sealed partial class MembershipCore
     {
         if (lease == Lease) return;
         Lease = lease;
+        _shownUntil = MonotonicTime.Max(_shownUntil, MonotonicTime.Max(lease.ValidUntil, lease.HeldUntil));
         _effects.PublishLease(in lease);
     }
 
@@ -80,13 +81,21 @@ internal sealed partial class MembershipCore
     /// <summary>
     /// Held, and for how long it is this node's place all the same: acknowledgements go on in a regroup until a decision leaves this node out,
     /// and whoever goes on without it waits for them as for any lease: from the last one it gave, in whatever epoch. So the beginning of an
-    /// epoch, before the first acknowledgement in it, is no gap; and once it has run out, it stays so in its epoch, as a lease does.
+    /// epoch, before the first acknowledgement in it, is no gap; and once it has run out, it stays so until a lease is valid again.
     /// </summary>
     private void PublishHeld(ClusterView view)
     {
-        bool ranOut = Lease.Held && Lease.Epoch == view.Epoch && Lease.HeldUntil <= _now;
+        bool ranOut = Lease.Held && Lease.HeldUntil <= _now;
         Publish(new LeaseState(view.Epoch, MonotonicTime.MinValue, Held: true, ranOut ? MonotonicTime.MinValue : ComputeLease(view, held: true)));
     }
+
+    /// <summary>
+    /// What this node can testify in a regroup: it has neither a lease nor a hold, and gets none before a newer view is in force here. It counts from the
+    /// latest end that was ever shown, since work may have been promised that time although the lease was lost before.
+    /// </summary>
+    private bool LeaseIsOver => Phase == NodePhase.Member && IsDeciding && Lease.Held && Lease.HeldUntil <= _now && _now - _shownUntil >= _timing.LossPeriod * _options.ClockRateBound;
+
+    private MonotonicTime _shownUntil = MonotonicTime.MinValue;
 
     /// <summary>On every tick of a hold.</summary>
     private void ExtendHold()

@@ -441,6 +441,7 @@ internal sealed partial class MembershipCore
     {
         if (_base is not { } view) return;
         if (status.Has(StatusFlags.Leaving) && view.Contains(peer.Node, peer.Incarnation)) Release(peer, peer.Incarnation);
+        if (status.Has(StatusFlags.LeaseOver) && view.Contains(peer.Node, peer.Incarnation) && peer.StatusInForce == view.Id) peer.LeaseOverIn = view.Id;
         foreach (NodeId node in status.Released)
             if (Find(node) is { } released && view.Contains(node)) Release(released, view.Find(node).Incarnation);
         if (!(status.Ejected - _ejected).IsEmpty)
@@ -504,6 +505,7 @@ internal sealed partial class MembershipCore
         if (_stage >= RegroupStage.CleanUp2 || (_stage == RegroupStage.None && _allDoneView == InForceId) || (_stage == RegroupStage.Prune && _allReported)) flags |= StatusFlags.AllDone;
         if (_decision is { } decision && IsDurable(decision.View)) flags |= StatusFlags.Persisted;
         if (_leasesExpired) flags |= StatusFlags.LeasesExpired;
+        if (LeaseIsOver) flags |= StatusFlags.LeaseOver;
         NodeSet released = default;
         if (_base is { } view)
             foreach (Peer peer in _peerList)

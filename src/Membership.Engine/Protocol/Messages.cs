@@ -185,6 +185,9 @@ internal enum StatusFlags : ushort
 
     /// <summary>All members have told the sender, or somebody who told it, that they had done the stage before this one (5 and 6). In stage 3, of the decider: all have reported.</summary>
     AllDone = 8192,
+
+    /// <summary>The sender's lease under the view in force has run out for good, by its own clock and with the bound on clocks to spare: nobody need wait for it.</summary>
+    LeaseOver = 16384,
 }
 
 /// <summary>A node's regroup status: sent to all on entering a stage and on any change, and again to whom it may be news.</summary>

@@ -80,6 +80,9 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
 
     public bool IsReleased(in ClusterMember member) => Released != Incarnation.None && Released == member.Incarnation && ReleasedStore == member.StoreId;
 
+    /// <summary>The view under which this life's lease has run out for good, by its own word.</summary>
+    public ViewId LeaseOverIn;
+
     public bool TripwireLost;
     public MonotonicTime TripwireLostAt = MonotonicTime.MinValue;
 
@@ -171,7 +174,7 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
         CannotVote = false;
         AckedSentAt = WitnessUntil = OwnerClaimUntil = HeardByAt = MonotonicTime.MinValue;
         HeardSequence = AckableSequence = StatusSequence = 0;
-        AckedView = AckableView = AckGivenView = StatusInForce = HeardView = ViewId.None;
+        AckedView = AckableView = AckGivenView = StatusInForce = HeardView = LeaseOverIn = ViewId.None;
         Status = HeldStatus = null;
         NamedSequence = 0;
         ToldView = ViewId.None;
