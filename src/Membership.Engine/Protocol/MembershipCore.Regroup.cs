@@ -93,6 +93,7 @@ internal sealed partial class MembershipCore
         foreach (Peer peer in _peerList)
         {
             if (peer.Status is { } status && status.Activation != id) peer.Status = null;
+            peer.ApartSince = MonotonicTime.MaxValue;
             if (!wasRegrouping) peer.Trouble = 0;
         }
         if (Phase is NodePhase.Member or NodePhase.Leaving)
@@ -256,7 +257,7 @@ internal sealed partial class MembershipCore
                 _stageStartedAt = _now;
                 return;
             }
-            MonotonicTime bound = _stageStartedAt + StageBound + (activating ? ActivateBound : TimeSpan.Zero);
+            MonotonicTime bound = activating ? _stageStartedAt + StageBound + ActivateBound : AgreementBound(Find(node));
             (_waitingFor, _patienceUntil) = (node, bound);
             if (_now >= bound)
             {
@@ -268,6 +269,25 @@ internal sealed partial class MembershipCore
         }
         SetStage(RegroupStage.Prune);
         BeginPrune();
+    }
+
+    /// <summary>
+    /// How long its agreement is waited for. Whoever has closed without this node does not hear it, or it would raise the attempt on its next tick: no
+    /// longer than one that is silent in stage 1. The attempt is raised all the same, so that everybody has another chance to be heard.
+    /// </summary>
+    private MonotonicTime AgreementBound(Peer? peer)
+    {
+        MonotonicTime bound = _stageStartedAt + StageBound;
+        if (_activation.IsForming || peer is null || peer.ApartSince == MonotonicTime.MaxValue) return bound;
+        return MonotonicTime.Min(bound, MonotonicTime.Max(_stageStartedAt + ActivateBound, peer.ApartSince + _timing.ClockPeriod));
+    }
+
+    private void NoteApart(Peer peer, StatusMessage status)
+    {
+        bool apart = status.Stage >= RegroupStage.Close && !status.Closed.Contains(_self);
+        if (apart == (peer.ApartSince != MonotonicTime.MaxValue)) return;
+        peer.ApartSince = apart ? _now : MonotonicTime.MaxValue;
+        _patienceUntil = MonotonicTime.MinValue;
     }
 
     private bool Agrees(NodeId node) => _rows.TryGetValue(node, out ConnectivityRow? row) && row.Closed == _closed;
@@ -338,9 +358,10 @@ internal sealed partial class MembershipCore
         Decision? decision = _decision;
         if (decision is not null && IsBeingEntered(decision)) return;
         bool persisted = status.Has(StatusFlags.Persisted) || (decision is not null && AllArePersisted(decision) && IsOfDecision(late, decision));
-        MonotonicTime since = _stage == RegroupStage.Close ? _stageStartedAt : persisted ? SilentSince(late) : _decidedAt;
+        MonotonicTime since = persisted ? SilentSince(late) : _decidedAt;
+        MonotonicTime bound = _stage == RegroupStage.Close ? AgreementBound(late) : since + StageBound;
         // Half a tick: what others raise, they raise on their ticks.
-        if (since < _now && _now - since >= StageBound - _timing.ClockPeriod / 2) Blame(late.Node);
+        if ((_stage == RegroupStage.Close || since < _now) && _now >= bound - _timing.ClockPeriod / 2) Blame(late.Node);
     }
 
     private bool Silent(NodeId node)
@@ -420,6 +441,7 @@ internal sealed partial class MembershipCore
         peer.StatusInForce = header.InForce;
         peer.StatusSequence = header.Sequence;
         peer.StatusAt = _now;
+        NoteApart(peer, status);
         TakeTestimony(peer, status);
         TakeRows(peer, status);
         _decisionHeard |= status.Decision is not null;

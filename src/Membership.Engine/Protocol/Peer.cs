@@ -113,6 +113,9 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     /// <summary>When it last said something new.</summary>
     public MonotonicTime StatusChangedAt = MonotonicTime.MinValue;
 
+    /// <summary>Since when it says in this activation that its set is closed, without this node; MaxValue = it does not.</summary>
+    public MonotonicTime ApartSince = MonotonicTime.MaxValue;
+
     /// <summary>When it was first asked for its status since it said that one.</summary>
     public MonotonicTime StatusAskedAt = MonotonicTime.MinValue;
 
@@ -179,6 +182,7 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
         NamedSequence = 0;
         ToldView = ViewId.None;
         StatusAt = MonotonicTime.MinValue;
+        ApartSince = MonotonicTime.MaxValue;
         TripwireLost = false;
         Silences = 0;
         AlarmAt = SilentAt = MonotonicTime.MinValue;
