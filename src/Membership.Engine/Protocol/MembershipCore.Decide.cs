@@ -306,7 +306,7 @@ internal sealed partial class MembershipCore
         foreach (NodeId node in removed)
         {
             Peer? peer = Find(node);
-            if (peer is not null && _base is { } current && current.Contains(node) && (peer.IsReleased(current.Find(node)) || peer.LeaseOverIn == current.Id)) continue;
+            if (peer is not null && _base is { } current && current.Contains(node) && (peer.IsReleased(current.Find(node)) || SaysLeaseIsOver(peer))) continue;
             until = MonotonicTime.Max(until, (peer?.LastAcked ?? _processStart) + _timing.LossPeriod);
         }
         if (until > _now && !Defect(PlantedDefects.SkipLeaseWait))

@@ -272,15 +272,18 @@ internal sealed partial class MembershipCore
     }
 
     /// <summary>
-    /// How long its agreement is waited for. Whoever has closed without this node does not hear it, or it would raise the attempt on its next tick: no
-    /// longer than one that is silent in stage 1. The attempt is raised all the same, so that everybody has another chance to be heard.
+    /// How long its agreement is waited for. Who has closed without this node, and whose lease has run out, was not reached for a loss period: no longer
+    /// than one that is silent in stage 1, and a tick for it to hear this node after all. The attempt is raised then all the same, not gone past:
+    /// everybody has another chance to be heard, and whoever it is that can decide begins anew.
     /// </summary>
     private MonotonicTime AgreementBound(Peer? peer)
     {
         MonotonicTime bound = _stageStartedAt + StageBound;
-        if (_activation.IsForming || peer is null || peer.ApartSince == MonotonicTime.MaxValue) return bound;
-        return MonotonicTime.Min(bound, MonotonicTime.Max(_stageStartedAt + ActivateBound, peer.ApartSince + _timing.ClockPeriod));
+        if (peer is null || peer.ApartSince == MonotonicTime.MaxValue || !SaysLeaseIsOver(peer) || _activation.Attempt > 3) return bound;
+        return MonotonicTime.Max(_stageStartedAt + ActivateBound, peer.ApartSince + _timing.ClockPeriod);
     }
+
+    private bool SaysLeaseIsOver(Peer peer) => _base is { } view && peer.LeaseOverIn == view.Id && view.Contains(peer.Node, peer.Incarnation);
 
     private void NoteApart(Peer peer, StatusMessage status)
     {
@@ -463,7 +466,11 @@ internal sealed partial class MembershipCore
     {
         if (_base is not { } view) return;
         if (status.Has(StatusFlags.Leaving) && view.Contains(peer.Node, peer.Incarnation)) Release(peer, peer.Incarnation);
-        if (status.Has(StatusFlags.LeaseOver) && view.Contains(peer.Node, peer.Incarnation) && peer.StatusInForce == view.Id) peer.LeaseOverIn = view.Id;
+        if (status.Has(StatusFlags.LeaseOver) && peer.StatusInForce == view.Id && peer.LeaseOverIn != view.Id)
+        {
+            peer.LeaseOverIn = view.Id;
+            _patienceUntil = MonotonicTime.MinValue;
+        }
         foreach (NodeId node in status.Released)
             if (Find(node) is { } released && view.Contains(node)) Release(released, view.Find(node).Incarnation);
         if (!(status.Ejected - _ejected).IsEmpty)
