@@ -279,7 +279,7 @@ internal sealed partial class MembershipCore
     private MonotonicTime AgreementBound(Peer? peer)
     {
         MonotonicTime bound = _stageStartedAt + StageBound;
-        if (peer is null || peer.ApartSince == MonotonicTime.MaxValue || !SaysLeaseIsOver(peer) || _activation.Attempt > 3) return bound;
+        if (peer is null || peer.ApartSince == MonotonicTime.MaxValue || Phase != NodePhase.Member || _activation.Attempt > 3) return bound;
         return MonotonicTime.Max(_stageStartedAt + ActivateBound, peer.ApartSince + _timing.ClockPeriod);
     }
 
@@ -287,7 +287,7 @@ internal sealed partial class MembershipCore
 
     private void NoteApart(Peer peer, StatusMessage status)
     {
-        bool apart = status.Stage >= RegroupStage.Close && !status.Closed.Contains(_self);
+        bool apart = status.Stage >= RegroupStage.Close && !status.Closed.Contains(_self) && status.Has(StatusFlags.LeaseOver);
         if (apart == (peer.ApartSince != MonotonicTime.MaxValue)) return;
         peer.ApartSince = apart ? _now : MonotonicTime.MaxValue;
         _patienceUntil = MonotonicTime.MinValue;
@@ -466,11 +466,7 @@ internal sealed partial class MembershipCore
     {
         if (_base is not { } view) return;
         if (status.Has(StatusFlags.Leaving) && view.Contains(peer.Node, peer.Incarnation)) Release(peer, peer.Incarnation);
-        if (status.Has(StatusFlags.LeaseOver) && peer.StatusInForce == view.Id && peer.LeaseOverIn != view.Id)
-        {
-            peer.LeaseOverIn = view.Id;
-            _patienceUntil = MonotonicTime.MinValue;
-        }
+        if (status.Has(StatusFlags.LeaseOver) && peer.StatusInForce == view.Id) peer.LeaseOverIn = view.Id;
         foreach (NodeId node in status.Released)
             if (Find(node) is { } released && view.Contains(node)) Release(released, view.Find(node).Incarnation);
         if (!(status.Ejected - _ejected).IsEmpty)

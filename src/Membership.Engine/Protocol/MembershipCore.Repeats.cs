@@ -146,7 +146,7 @@ internal sealed partial class MembershipCore
     /// <summary>It differs from what all were told only by what this node has done about the decision.</summary>
     private bool IsOnlyReport(StatusMessage status)
     {
-        const StatusFlags Report = StatusFlags.Persisted | StatusFlags.LeasesExpired | StatusFlags.InCallback;
+        const StatusFlags Report = StatusFlags.Persisted | StatusFlags.LeasesExpired | StatusFlags.InCallback | StatusFlags.LeaseOver;
         return _saidToAll is { Stage: RegroupStage.Close or RegroupStage.Prune } said && said.Activation == status.Activation
             && (said.Flags | Report) == (status.Flags | Report) && said.Heard == status.Heard && said.Closed == status.Closed
             && said.Ejected == status.Ejected && said.Released == status.Released && (said.Decision is not null || _decision?.Decider != _self);

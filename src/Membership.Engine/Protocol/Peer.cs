@@ -113,7 +113,7 @@ internal sealed class Peer(NodeId node, int votes, int paths, MonotonicTime star
     /// <summary>When it last said something new.</summary>
     public MonotonicTime StatusChangedAt = MonotonicTime.MinValue;
 
-    /// <summary>Since when it says in this activation that its set is closed, without this node; MaxValue = it does not.</summary>
+    /// <summary>Since when it says in this activation that its set is closed without this node, and its lease over; MaxValue = it does not.</summary>
     public MonotonicTime ApartSince = MonotonicTime.MaxValue;
 
     /// <summary>When it was first asked for its status since it said that one.</summary>
