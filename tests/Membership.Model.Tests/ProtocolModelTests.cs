@@ -12,6 +12,8 @@ public sealed class ProtocolModelTests
     [InlineData("N=3 INITIAL=3 DECISIONS=3 CRASHES=1", 210_000)]
     [InlineData("N=3 DECISIONS=2 CRASHES=1 WITNESS=1", 100_000)]
     [InlineData("N=2 DECISIONS=3 CRASHES=2 WITNESS=1", 460_000)]
+    [InlineData("N=3 DECISIONS=2 CRASHES=1 LAPSES=2", 1_100_000)]
+    [InlineData("N=3 DECISIONS=2 CRASHES=1 LAPSES=1 WITNESS=1", 730_000)]
     public async Task Nobody_serves_twice_no_epoch_splits_and_nothing_is_forgotten(string bounds, long floor)
         => AssertHolds(await ModelRun.CheckAsync(bounds, TestContext.Current.CancellationToken), floor);
 
@@ -33,6 +35,9 @@ public sealed class ProtocolModelTests
     [InlineData("RECORD_NOT_READ WITNESS=1", "witness")]
     [InlineData("WON_VOTE_CARRIES_OLD_LEASE WITNESS=1", "with the witness")]
     [InlineData("NO_DEADLINE_HALT PROGRESS DECISIONS=2", "")]
+    [InlineData("LAPSE_COMES_BACK LAPSES=1 DECISIONS=2", "has run out, and it says so")]
+    [InlineData("HOLD_AFTER_LAPSE LAPSES=1 DECISIONS=2", "has run out, and it says so")]
+    [InlineData("OVER_IN_ANY_VIEW LAPSES=1 DECISIONS=2", "has run out, and it says so")]
     public async Task A_rule_that_is_taken_out_is_missed(string planted, string told)
     {
         ModelRun run = await ModelRun.CheckAsync("N=3 CRASHES=1 " + planted, TestContext.Current.CancellationToken);

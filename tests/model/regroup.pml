@@ -7,10 +7,12 @@
  * may be acknowledged is acknowledged at once, which gives every lease its longest life. A dead node is one that
  * restarted and is never chosen again.
  *
- * Bounds, -D at spin's call: N nodes, INITIAL (set of the first view), DECISIONS, CRASHES, WITNESS, PROGRESS.
+ * Bounds, -D at spin's call: N nodes, INITIAL (set of the first view), DECISIONS, CRASHES, WITNESS, PROGRESS, LAPSES (how often a node says that its
+ * lease has run out, so that nobody waits for it).
  * Rules that can be taken out, one at a time: NO_ACK_BAN, SINGLE_PENDING, SKIP_LEASE_WAIT, NO_RESTART_WAIT,
  * LEASE_IGNORES_PENDING, QUORUM_IGNORES_PENDING, VOID_BY_ABSENCE, JOIN_IGNORES_PENDING, NO_WAIT_FOR_OTHERS, RECORD_NOT_READ,
- * REMOVED_OF_VIEW_ONLY, WITNESS_DESPITE_RECORD, WON_VOTE_CARRIES_OLD_LEASE, NO_DEADLINE_HALT.
+ * REMOVED_OF_VIEW_ONLY, WITNESS_DESPITE_RECORD, WON_VOTE_CARRIES_OLD_LEASE, NO_DEADLINE_HALT; with LAPSES: LAPSE_COMES_BACK, HOLD_AFTER_LAPSE,
+ * OVER_IN_ANY_VIEW.
  */
 #ifndef N
 #define N 3
@@ -26,6 +28,9 @@
 #endif
 #ifndef WITNESS
 #define WITNESS 0
+#endif
+#ifndef LAPSES
+#define LAPSES 0
 #endif
 #ifdef PROGRESS
 #define EXTRA 4
@@ -57,6 +62,12 @@ bit accepted[N];
 bit writing[N];
 byte heard[N];
 byte crashes;
+
+#if LAPSES
+byte lapses;
+bit lapsed[N];		/* its lease ran out for good; it gets one again in a newer view only */
+byte saidOver[N];	/* the views under which it said so: words that may arrive at any time later */
+#endif
 
 #ifdef NO_RESTART_WAIT
 byte restarted;
@@ -160,6 +171,9 @@ c_code {
 		int d, group = now.heard[n] | 1 << n;
 		int witness = HAS(now.claimed, n);
 		if (!now.serving[n] || !quorum(now.base[n], group, witness)) return 0;
+#if LAPSES && !defined(LAPSE_COMES_BACK)
+		if (now.lapsed[n]) return 0;
+#endif
 #ifndef LEASE_IGNORES_PENDING
 		for (d = 0; d < now.made; d++)
 			if (HAS(now.pending[n], d) && !quorum(d, group, witness)) return 0;
@@ -188,6 +202,40 @@ c_code {
 	{
 		now.heard[n] = 0;
 		now.claimed &= ~(1 << n);
+	}
+
+	static int canLapse(int n)
+	{
+#if LAPSES
+		return now.serving[n] && !now.lapsed[n] && now.lapses < LAPSES && !now.stable;
+#else
+		return 0;
+#endif
+	}
+
+	/* CheckLapse, LeaseIsOver */
+	static void lapse(int n)
+	{
+#if LAPSES
+		TELL("node %d: its lease in view %d has run out, and it says so\n", n, now.base[n]);
+		now.lapses++;
+		now.lapsed[n] = 1;
+		now.saidOver[n] |= 1 << now.base[n];
+		forget(n);
+		settle();
+#endif
+	}
+
+	/* SaysLeaseIsOver: of the view that is in force here */
+	static int saysOver(int whom, int to)
+	{
+#if LAPSES && defined(OVER_IN_ANY_VIEW)
+		return now.saidOver[whom] != 0;
+#elif LAPSES
+		return HAS(now.saidOver[whom], now.base[to]);
+#else
+		return 0;
+#endif
 	}
 
 	static void setOwner(int n)
@@ -404,7 +452,7 @@ c_code {
 		TELL("node %d reports decision %d: on disk, leases of the removed waited for\n", n, d);
 #ifndef SKIP_LEASE_WAIT
 		for (r = 0; r < N; r++)
-			if (HAS(now.removed[d], r) && !forgot(n)) {
+			if (HAS(now.removed[d], r) && !forgot(n) && !saysOver(r, n)) {
 				now.heard[r] &= ~(1 << n);
 				if (n == now.owner) now.claimed &= ~(1 << r);
 			}
@@ -456,6 +504,12 @@ c_code {
 #ifdef PROGRESS
 		forget(n);
 #endif
+#if LAPSES
+#ifndef HOLD_AFTER_LAPSE
+		if (now.lapsed[n]) forget(n);
+#endif
+		now.lapsed[n] = 0;
+#endif
 		now.base[n] = d; now.act[n] = NONE; now.accepted[n] = 0;
 		now.pending[n] = newer(now.pending[n], now.epoch[d]);
 		if (now.owner == n) {
@@ -486,6 +540,9 @@ c_code {
 #endif
 		now.serving[n] = 0; now.writing[n] = 0; now.accepted[n] = 0;
 		now.act[n] = NONE; now.mine[n] = 0;
+#if LAPSES
+		now.lapsed[n] = 0;
+#endif
 		forget(n);
 		if (now.owner == n) disown(n);
 		checkLeases();
@@ -615,6 +672,7 @@ c_code {
 	:: c_expr { (mayCrash(n)) } -> c_code { now.crashes++; restart(n, 0); } \
 	:: c_expr { (mayCrash(n) && now.writing[n]) } -> c_code { now.crashes++; restart(n, 1); } \
 	:: c_expr { (mayHalt(n)) } -> c_code { restart(n, 0); } \
+	:: c_expr { (canLapse(n)) } -> c_code { lapse(n); } \
 	:: c_expr { (canOwn(n)) } -> c_code { own(n); }
 
 #define Decide(group) \
