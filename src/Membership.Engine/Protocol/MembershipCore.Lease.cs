@@ -85,7 +85,7 @@ internal sealed partial class MembershipCore
     /// </summary>
     private void PublishHeld(ClusterView view)
     {
-        bool ranOut = Lease.Held && Lease.HeldUntil <= _now;
+        bool ranOut = Lease.Held && Lease.HeldUntil <= _now && (Lease.Epoch == view.Epoch || !Defect(PlantedDefects.HoldBeginsAgain));
         Publish(new LeaseState(view.Epoch, MonotonicTime.MinValue, Held: true, ranOut ? MonotonicTime.MinValue : ComputeLease(view, held: true)));
     }
 
@@ -93,7 +93,8 @@ internal sealed partial class MembershipCore
     /// What this node can testify in a regroup: it has neither a lease nor a hold, and gets none before a newer view is in force here. It counts from the
     /// latest end that was ever shown, since work may have been promised that time although the lease was lost before.
     /// </summary>
-    private bool LeaseIsOver => Phase == NodePhase.Member && IsDeciding && Lease.Held && Lease.HeldUntil <= _now && _now - _shownUntil >= _timing.LossPeriod * _options.ClockRateBound;
+    private bool LeaseIsOver => Phase == NodePhase.Member && IsDeciding && Lease.Held
+        && ((Lease.HeldUntil <= _now && _now - _shownUntil >= _timing.LossPeriod * _options.ClockRateBound) || Defect(PlantedDefects.LeaseOverInAHold));
 
     private MonotonicTime _shownUntil = MonotonicTime.MinValue;
 

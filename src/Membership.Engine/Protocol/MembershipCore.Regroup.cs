@@ -283,7 +283,8 @@ internal sealed partial class MembershipCore
         return MonotonicTime.Max(_stageStartedAt + ActivateBound, peer.ApartSince + _timing.ClockPeriod);
     }
 
-    private bool SaysLeaseIsOver(Peer peer) => _base is { } view && peer.LeaseOverIn == view.Id && view.Contains(peer.Node, peer.Incarnation);
+    private bool SaysLeaseIsOver(Peer peer) => _base is { } view && view.Contains(peer.Node, peer.Incarnation)
+        && (peer.LeaseOverIn == view.Id || (peer.LeaseOverIn != ViewId.None && Defect(PlantedDefects.LeaseOverInAnyView)));
 
     private void NoteApart(Peer peer, StatusMessage status)
     {

@@ -122,4 +122,7 @@ internal enum PlantedDefects : long
     PetitionsForgotten = 1L << 34,
     ForcedEpochForgotten = 1L << 35,
     NeverInFullAgain = 1L << 36,
+    HoldBeginsAgain = 1L << 37,
+    LeaseOverInAnyView = 1L << 38,
+    LeaseOverInAHold = 1L << 39,
 }

@@ -55,4 +55,36 @@ public sealed class LeaseGraceTests
         }
         Assert.Equal(NodePhase.Leaving, cluster[2].Core.Phase);
     }
+
+    [Fact]
+    public void A_lease_whose_end_was_shown_is_not_said_to_be_over_before_that_end_and_the_bound_on_clocks()
+    {
+        // The third node's votes alone outweigh the others': the promise of a view with it takes their lease away.
+        var cluster = new SteppedCluster(3, static options => options with { Nodes = [.. options.Nodes.Select(static node => node with { Votes = node.Node.Value == 3 ? 3 : 1 })] });
+        cluster[1].Ask(static (core, id, now) => core.Start(id, forceForm: true, now));
+        cluster.UntilInstalled(1);
+        cluster[2].Start();
+        cluster.UntilInstalled(1, 2);
+        cluster.Run(1);
+        cluster[3].Start();
+        MonotonicTime shown = MonotonicTime.MinValue, said = MonotonicTime.MinValue;
+        cluster[1].Sent = body =>
+        {
+            if (said == MonotonicTime.MinValue && body is StatusMessage status && status.Has(StatusFlags.LeaseOver)) said = cluster.Now;
+        };
+        bool cut = false;
+        while (said == MonotonicTime.MinValue && cluster[1].Halted == HaltCode.None)
+        {
+            LeaseState lease = cluster[1].Core.Lease;
+            shown = MonotonicTime.Max(shown, MonotonicTime.Max(lease.ValidUntil, lease.HeldUntil));
+            cluster.Step();
+            if (cut || cluster[1].Core.TakeSnapshot(cluster.Now).Pending.IsEmpty) continue;
+            cut = true;
+            cluster.Cut(1, 3);
+            cluster.Cut(2, 3);
+        }
+        Assert.True(said != MonotonicTime.MinValue, "it never said so");
+        Assert.True(shown != MonotonicTime.MinValue && cut);
+        Assert.True(said - shown >= ClusterTiming.Local.LossPeriod * cluster.OptionsOf(1).ClockRateBound, $"said {(said - shown).TotalMilliseconds} ms after the end shown");
+    }
 }
