@@ -18,7 +18,7 @@ public sealed class NodeLife : IAsyncDisposable
         Life = life;
         _recordings = Path.Combine(directory, $"node{node}.life{life}");
         string program = plan.Program ?? ProgramFile();
-        string[] command = [program, "--node", $"{node}", "--config", Path.Combine(directory, "cluster.json"), .. plan.Recorded ? (string[])["--record", _recordings] : []];
+        string[] command = [program, "--node", $"{node}", "--config", Path.Combine(directory, "cluster.conf"), .. plan.Recorded ? (string[])["--record", _recordings] : []];
         if (flushDelay > TimeSpan.Zero) command = [.. SlowDisk(flushDelay), .. command];
         ProcessStartInfo start = new(command[0], command[1..]) { WorkingDirectory = directory };
         start.Environment["DOTNET_gcServer"] = "0";

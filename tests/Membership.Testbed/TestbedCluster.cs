@@ -27,8 +27,17 @@ public sealed class TestbedCluster : IAsyncDisposable
         if (plan.MovableClocks) _clocks = new WallClocks(Directory, plan.Nodes);
         Witness = WitnessServer.For(plan.Witness, Network, Directory);
         Witness?.Configure(configuration);
-        File.WriteAllText(Path.Combine(Directory, "cluster.json"), configuration.ToJsonString());
+        File.WriteAllLines(Path.Combine(Directory, "cluster.conf"), Settings("", configuration));
     }
+
+    // A line each, as hosts name them: "RegroupMembership:Nodes:0:Number=1".
+    private static IEnumerable<string> Settings(string name, JsonNode? value) => value switch
+    {
+        JsonObject parts => parts.SelectMany(part => Settings(name.Length == 0 ? part.Key : $"{name}:{part.Key}", part.Value)),
+        JsonArray items => items.SelectMany((item, index) => Settings(string.Create(CultureInfo.InvariantCulture, $"{name}:{index}"), item)),
+        null => [],
+        _ => [$"{name}={value}"],
+    };
 
     /// <summary>What was asked for.</summary>
     public ClusterPlan Plan { get; }

@@ -124,6 +124,9 @@ internal static class MembershipNodeOptionsValidator
     private static string? EndpointFault(string? text)
     {
         if (!NodeEndpoint.TryParse(text, out NodeEndpoint endpoint, out string? error)) return error;
-        return Uri.CheckHostName(endpoint.Host) == UriHostNameType.Unknown ? $"\"{endpoint.Host}\" is no host name and no address." : null;
+        return endpoint.IsAddress || IsHostName(endpoint.Host) ? null : $"\"{endpoint.Host}\" is no host name and no address.";
     }
+
+    // By itself: what parses addresses of the web is not loaded where all endpoints are plain addresses.
+    private static bool IsHostName(string host) => Uri.CheckHostName(host) != UriHostNameType.Unknown;
 }

@@ -131,12 +131,18 @@ internal sealed class ControlServer(ClusterMembership membership, ILogger<Contro
             Socket socket = await listener.AcceptAsync(cancellationToken).ConfigureAwait(false);
             return (new NetworkStream(socket, ownsSocket: true), Who(socket));
         }
+        return (await AcceptPipeAsync(cancellationToken).ConfigureAwait(false), "the node's own user");
+    }
+
+    // By itself: only Windows loads what it needs.
+    private async Task<Stream> AcceptPipeAsync(CancellationToken cancellationToken)
+    {
         var pipe = new NamedPipeServerStream(
             _path, PipeDirection.InOut, MostConnections, PipeTransmissionMode.Byte, PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly, ControlFrame.MaxRequest, ControlFrame.MaxRequest);
         try
         {
             await pipe.WaitForConnectionAsync(cancellationToken).ConfigureAwait(false);
-            return (pipe, "the node's own user");
+            return pipe;
         }
         catch
         {
