@@ -14,7 +14,7 @@ internal sealed class RestBench(Options options, TextWriter output)
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         int missed = 0;
-        double runtime = MemoryOfTheRuntime();
+        double runtime = MemoryOfAnIdle("--idle"), host = MemoryOfAnIdleHost();
         foreach (int nodes in options.Nodes)
         {
             await using var ours = new RegroupCluster(nodes, options.ClockPeriod, crashEvidence: false);
@@ -33,7 +33,7 @@ internal sealed class RestBench(Options options, TextWriter output)
             {
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  cpu{Target.Judge(rates[0].Cpu <= rates[1].Cpu, "<=1", ref missed)} ratio={rates[0].Cpu / rates[1].Cpu:0.00}\n  packets{(options.EqualDetection ? Target.Judge(rates[0].Packets <= rates[1].Packets, "<=1", ref missed) : "")} ratio={rates[0].Packets / rates[1].Packets:0.00}\n  rss ratio={rates[0].Memory / rates[1].Memory:0.00}"));
             }
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  rss {rates[0].Memory:0.0} MB{Target.Judge(rates[0].Memory < 60, "<60 MB", ref missed)}; a .NET process that does nothing takes {runtime:0.0} MB of it"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  rss {rates[0].Memory:0.0} MB{Target.Judge(rates[0].Memory < 60, "<60 MB", ref missed)}; a .NET process that does nothing takes {runtime:0.0} MB of it, the node's host without the membership {host:0.0} MB"));
 
             var changes = new List<double>();
             foreach (BenchCluster cluster in both)
@@ -74,10 +74,29 @@ internal sealed class RestBench(Options options, TextWriter output)
         return long.Parse(resident.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;
     }
 
-    private static double MemoryOfTheRuntime()
+    // Its configuration and its log, as a node has them.
+    private static double MemoryOfAnIdleHost()
     {
-        using Process idle = Process.Start(new ProcessStartInfo(NodeLife.ProgramFile(), ["--idle"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
-        idle.StandardOutput.ReadLine();
+        string settings = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllLines(settings, ["Logging:LogLevel:Default=Warning", "Logging:LogLevel:Membership=Information", "RegroupMembership:ClusterId=idle"]);
+            return MemoryOfAnIdle("--idle-host", "--node", "1", "--config", settings);
+        }
+        finally
+        {
+            File.Delete(settings);
+        }
+    }
+
+    /// <summary>What the node's program takes that does less than a node, started as nodes are.</summary>
+    private static double MemoryOfAnIdle(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(NodeLife.ProgramFile(), arguments) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        NodeLife.SetRuntime(start);
+        using Process idle = Process.Start(start)!;
+        string? said = idle.StandardOutput.ReadLine();
+        if (said != "idle") throw new TestbedException($"The idle process ({string.Join(' ', arguments)}) said {said ?? "nothing"} instead of \"idle\".");
         double memory = MemoryOf(idle.Id);
         idle.StandardInput.Close();
         idle.WaitForExit();

@@ -7,6 +7,8 @@ namespace Membership.Bench.Cluster;
 
 internal sealed class TimelineBench(Options options, TextWriter output)
 {
+    private const string NotNoticed = "nothing noticed yet", Silent = "no answer, asked each tick: L runs";
+
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(3), Patience = TimeSpan.FromSeconds(30);
 
     /// <returns>Zero: there is nothing to miss.</returns>
@@ -25,7 +27,7 @@ internal sealed class TimelineBench(Options options, TextWriter output)
                 long from = ours.Make(fault, nodes);
                 await ours.AgreedAsync(survivors, from, cancellationToken);
                 var own = new List<TimelineRow>();
-                foreach (int node in survivors) own.Add(new TimelineRow($"Regroup {node}", OurStages(await RegroupAsync(ours, node, from, cancellationToken), ours.Life(node).LastView!.Time, from)));
+                foreach (int node in survivors) own.Add(new TimelineRow($"Regroup {node}", OurStages(await RegroupAsync(ours, node, from, cancellationToken), ours.Life(node).LastView!.Time, from, fault == BenchFault.Kill ? NotNoticed : Silent)));
                 await ours.AgreedAsync([.. survivors, nodes], await ours.MendAsync(fault, nodes, cancellationToken), cancellationToken);
                 var theirs = new List<TimelineRow>();
                 if (peer is not null)
@@ -42,10 +44,10 @@ internal sealed class TimelineBench(Options options, TextWriter output)
     }
 
     /// <summary>From the fault through the stages of the regroup to the view that the node told.</summary>
-    internal static IReadOnlyList<TimelineStage> OurStages(NodeEvent regroup, long told, long from)
+    internal static IReadOnlyList<TimelineStage> OurStages(NodeEvent regroup, long told, long from, string before = NotNoticed)
     {
         var stages = new List<TimelineStage>();
-        string name = "nothing noticed yet";
+        string name = before;
         long began = from;
         void Enter(string next, long at)
         {
@@ -116,11 +118,26 @@ internal sealed class TimelineBench(Options options, TextWriter output)
         }
     }
 
+    /// <summary>A row of a table: what each phase took, in ms, of whoever was last, ours and the peer's.</summary>
+    private string Phases(int nodes, BenchFault fault, List<TimelineRow> ours, List<TimelineRow> theirs)
+    {
+        IReadOnlyList<TimelineStage> own = ours.MaxBy(static row => row.Stages[^1].To)!.Stages, other = theirs.MaxBy(static row => row.Stages[^1].To)?.Stages ?? [];
+        double noticed = Sum(own, NotNoticed, Silent), here = Sum(own, "1 ", "2 "), lease = Sum(own, "3 "), all = own[^1].To;
+        string row = string.Create(CultureInfo.InvariantCulture, $"| {nodes} | {options.Timing} | {fault.ToString().ToLowerInvariant()} | {noticed:0} | {here:0} | {lease:0} | {all - noticed - here - lease:0.0} | **{all:0}** |");
+        if (other.Count == 0) return row;
+        double token = Sum(other, "token"), consensus = Sum(other, "consensus");
+        return row + string.Create(CultureInfo.InvariantCulture, $" {token:0} | {consensus:0} | {other[^1].To - token - consensus:0.0} | **{other[^1].To:0}** |");
+    }
+
+    private static double Sum(IReadOnlyList<TimelineStage> stages, params string[] names)
+        => stages.Where(stage => names.Any(name => stage.Name.StartsWith(name, StringComparison.Ordinal))).Sum(static stage => stage.To - stage.From);
+
     private void Write(int nodes, BenchFault fault, TimeSpan lossPeriod, List<TimelineRow> ours, List<TimelineRow> theirs)
     {
         string name = fault.ToString().ToLowerInvariant();
         foreach (TimelineRow row in (IEnumerable<TimelineRow>)[.. ours, .. theirs])
             output.WriteLine($"timeline nodes={nodes} fault={name} timing={options.Timing} {row.Name}: {string.Join("; ", row.Stages.Select(static stage => string.Create(CultureInfo.InvariantCulture, $"{stage.Name} {stage.To - stage.From:0.0}")))}");
+        output.WriteLine(Phases(nodes, fault, ours, theirs));
         double limit = lossPeriod.TotalMilliseconds, lease = ours.SelectMany(static row => row.Stages).Where(static stage => stage.Name.StartsWith('3')).Select(static stage => stage.To).DefaultIfEmpty(0).Max();
         var panels = new List<TimelinePanel>();
         if (theirs.Count > 0) panels.Add(new TimelinePanel(string.Create(CultureInfo.InvariantCulture, $"Both, from the fault; the dashed line is Regroup's limit, L = {limit:0} ms"), [.. ours, .. theirs], limit));

@@ -14,11 +14,8 @@ internal sealed record Growth(double Exponent, double Steepest, int Sizes)
     /// <summary>Between two sizes one beat of the clock more or less weighs more.</summary>
     public const double StepLimit = 1.5;
 
-    /// <summary>
-    /// Bytes: linear, and what cannot be left out. Somebody must say the whole view to everybody; a set of nodes with holes is a bit per node, as the
-    /// closed sets are while rows differ; and rows are relayed to those who cannot hear their owners.
-    /// </summary>
-    public const double BytesLimit = 1.2;
+    /// <summary>Bytes: linear, too, though somebody must say the whole view to everybody, and a set of nodes with holes is a bit per node.</summary>
+    public const double BytesLimit = 1.05;
 
     private const int Large = 15;
 

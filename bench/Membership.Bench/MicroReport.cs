@@ -45,6 +45,12 @@ internal sealed class MicroReport(IReadOnlyList<MicroRow> rows)
             output.WriteLine($"{holds switch { true => "met", false => "MISSED", null => "not measured" }}: {target} ({measured})");
             met &= holds != false;
         }
+        if (rows.Any(static row => row.Method == nameof(WireBenchmarks.NamedEncode)))
+        {
+            using var wire = new WireBenchmarks();
+            (int plain, int brief, int named, int json) = wire.StatusLengths;
+            output.WriteLine($"the status takes {plain} bytes, in brief {brief}, with its view named {named}, as JSON {json}");
+        }
         foreach (MicroRow failed in rows.Where(static row => double.IsNaN(row.Nanoseconds)))
         {
             output.WriteLine($"FAILED: {failed.Group}: {failed.Name}");
@@ -63,8 +69,14 @@ internal sealed class MicroReport(IReadOnlyList<MicroRow> rows)
         yield return ($"a lease check takes less than {LeaseNanoseconds} ns above the clock it reads", double.IsNaN(own) ? null : own < LeaseNanoseconds, string.Create(CultureInfo.InvariantCulture, $"{own:F1} ns"));
         yield return AtMost(2.5, "the lease check", nameof(LeaseBenchmarks.IsValid), "Stopwatch.GetTimestamp", nameof(LeaseBenchmarks.Timestamp));
         yield return AtMost(2, "the seal of 1200 bytes", nameof(WireBenchmarks.Seal), "bare AES-256-GCM", nameof(WireBenchmarks.BareEncrypt));
-        yield return AtMost(0.5, "encoding a status", nameof(WireBenchmarks.CodecEncode), "System.Text.Json", nameof(WireBenchmarks.JsonEncode));
-        yield return AtMost(1, "decoding a status", nameof(WireBenchmarks.CodecDecode), "reading JSON's tokens", nameof(WireBenchmarks.JsonRead));
+        foreach ((string form, string encode, string decode) in ((string, string, string)[])[
+            ("a status", nameof(WireBenchmarks.CodecEncode), nameof(WireBenchmarks.CodecDecode)),
+            ("a status in brief", nameof(WireBenchmarks.BriefEncode), nameof(WireBenchmarks.BriefDecode)),
+            ("a status in brief that names its view", nameof(WireBenchmarks.NamedEncode), nameof(WireBenchmarks.NamedDecode))])
+        {
+            yield return AtMost(0.5, $"encoding {form}", encode, "System.Text.Json", nameof(WireBenchmarks.JsonEncode));
+            yield return AtMost(1, $"decoding {form}", decode, "reading JSON's tokens", nameof(WireBenchmarks.JsonRead));
+        }
         yield return AtMost(1, "NodeSet.Contains", nameof(NodeSetBenchmarks.Contains), "HashSet<int>", nameof(NodeSetBenchmarks.HashContains));
         yield return AtMost(1.5, "a union of NodeSets", nameof(NodeSetBenchmarks.Union), "BitArray", nameof(NodeSetBenchmarks.BitUnion));
         yield return AtMost(1.5, "an intersection of NodeSets", nameof(NodeSetBenchmarks.Intersection), "BitArray", nameof(NodeSetBenchmarks.BitIntersection));
@@ -84,7 +96,8 @@ internal sealed class MicroReport(IReadOnlyList<MicroRow> rows)
     /// <summary>The worst of all sizes counts.</summary>
     private (string Target, bool? Holds, string Measured) AtMost(double ratio, string what, string method, string baseline, string baselineMethod)
     {
-        double[] ratios = [.. rows.Where(row => row.Method == method).Select(row => row.Quickest / rows.First(other => other.Method == baselineMethod && other.Parameters == row.Parameters).Quickest)];
+        double[] ratios = [.. rows.Where(row => row.Method == method)
+            .Join(rows.Where(row => row.Method == baselineMethod), static row => row.Parameters, static other => other.Parameters, static (row, other) => row.Quickest / other.Quickest)];
         return ($"{what} takes at most {ratio.ToString(CultureInfo.InvariantCulture)} times {baseline}", ratios.Length == 0 ? null : ratios.Max() <= ratio, ratios.Length == 0 ? "not measured" : Ratio(ratios.Max()));
     }
 

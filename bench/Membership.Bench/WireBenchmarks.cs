@@ -23,6 +23,8 @@ public class WireBenchmarks : IDisposable
     private readonly byte[] _heartbeat = new byte[MessageCodec.HeaderSize];
     private readonly byte[] _copy = new byte[MessageCodec.HeaderSize];
     private readonly byte[] _status = new byte[4096];
+    private readonly byte[] _brief = new byte[4096];
+    private readonly byte[] _named = new byte[4096];
     private readonly byte[] _json;
     private readonly byte[] _content = RandomNumberGenerator.GetBytes(DatagramContent);
     private readonly byte[] _datagram = new byte[2048];
@@ -36,7 +38,8 @@ public class WireBenchmarks : IDisposable
     private readonly StatusMessage _message = StatusOf(Members);
     private readonly PlainStatus _plain;
     private readonly MemoryStream _stream = new(16384);
-    private readonly int _statusLength;
+    private readonly ViewMemory _views = new();
+    private readonly int _statusLength, _briefLength, _namedLength;
     private ulong _sequence;
 
     public WireBenchmarks()
@@ -47,6 +50,9 @@ public class WireBenchmarks : IDisposable
         _plain = PlainStatus.Of(_message);
         _json = JsonSerializer.SerializeToUtf8Bytes(_plain);
         if (!MessageCodec.TryEncode(Header(), _message, _status, out _statusLength)) throw new InvalidOperationException("not encoded");
+        _briefLength = Encode(MessageForm.Brief, _brief);
+        _namedLength = Encode(MessageForm.Named, _named);
+        _views.Note(_message);
         if (!MessageCodec.TryEncode(Header(), null, _heartbeat, out _)) throw new InvalidOperationException("not encoded");
     }
 
@@ -88,6 +94,14 @@ public class WireBenchmarks : IDisposable
         return length;
     }
 
+    [Benchmark(Description = "codec, in brief, its view in full")]
+    [BenchmarkCategory("status of 16 nodes, encode")]
+    public int BriefEncode() => Encode(MessageForm.Brief, _brief);
+
+    [Benchmark(Description = "codec, in brief, its view named")]
+    [BenchmarkCategory("status of 16 nodes, encode")]
+    public int NamedEncode() => Encode(MessageForm.Named, _named);
+
     [Benchmark(Baseline = true, Description = "System.Text.Json, tokens only")]
     [BenchmarkCategory("status of 16 nodes, decode")]
     public int JsonRead()
@@ -105,6 +119,14 @@ public class WireBenchmarks : IDisposable
         MessageCodec.TryDecode(_status.AsSpan(0, _statusLength), out _, out MessageBody? body);
         return body ?? throw new InvalidOperationException("not decoded");
     }
+
+    [Benchmark(Description = "codec, in brief, its view in full")]
+    [BenchmarkCategory("status of 16 nodes, decode")]
+    public object? BriefDecode() => Decode(_brief.AsSpan(0, _briefLength));
+
+    [Benchmark(Description = "codec, in brief, its view named")]
+    [BenchmarkCategory("status of 16 nodes, decode")]
+    public object? NamedDecode() => Decode(_named.AsSpan(0, _namedLength));
 
     // ---- the seal ----
 
@@ -171,6 +193,22 @@ public class WireBenchmarks : IDisposable
         _bare.Dispose();
         _stream.Dispose();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>How long the status is as every version writes it, in brief, and in brief with its view named, and as JSON; in bytes.</summary>
+    internal (int Plain, int Brief, int Named, int Json) StatusLengths => (_statusLength, _briefLength, _namedLength, _json.Length);
+
+    private int Encode(MessageForm form, byte[] destination)
+    {
+        if (!MessageCodec.TryEncodeBody(_message, form, destination, out int length)) throw new InvalidOperationException("not encoded");
+        MessageCodec.EncodeHeader(Header(), MessageCodec.KindOf(_message, form), length, destination);
+        return MessageCodec.HeaderSize + length;
+    }
+
+    private MessageBody Decode(ReadOnlySpan<byte> message)
+    {
+        MessageCodec.TryDecode(message, _views, MessageCodec.MinorVersion, out _, out MessageBody? body);
+        return body ?? throw new InvalidOperationException("not decoded");
     }
 
     private MessageHeader Header() => new()

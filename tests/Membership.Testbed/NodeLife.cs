@@ -21,13 +21,20 @@ public sealed class NodeLife : IAsyncDisposable
         string[] command = [program, "--node", $"{node}", "--config", Path.Combine(directory, "cluster.conf"), .. plan.Recorded ? (string[])["--record", _recordings] : []];
         if (flushDelay > TimeSpan.Zero) command = [.. SlowDisk(flushDelay), .. command];
         ProcessStartInfo start = new(command[0], command[1..]) { WorkingDirectory = directory };
-        start.Environment["DOTNET_gcServer"] = "0";
-        start.Environment["DOTNET_TieredPGO"] = "0";
-        start.Environment["DOTNET_TieredCompilation"] = "1";
+        SetRuntime(start);
         clocks?.Apply(start, node);
         HasSlowDisk = flushDelay > TimeSpan.Zero;
         StartedAt = HostClock.Now;
         _process = new NamespacedProcess(network.NamespaceOf(node), start, Path.Combine(directory, $"node{node}.log"), line => Take(line, changed), changed);
+    }
+
+    /// <summary>The runtime as nodes have it, whatever the environment of the harness says.</summary>
+    public static void SetRuntime(ProcessStartInfo start)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        start.Environment["DOTNET_gcServer"] = "0";
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        start.Environment["DOTNET_TieredCompilation"] = "1";
     }
 
     /// <summary>The node's number.</summary>
