@@ -15,7 +15,7 @@ internal sealed record Growth(double Exponent, double Steepest, int Sizes)
     public const double StepLimit = 1.5;
 
     /// <summary>Bytes: linear, too, though somebody must say the whole view to everybody, and a set of nodes with holes is a bit per node.</summary>
-    public const double BytesLimit = 1.05;
+    public const double BytesLimit = Limit;
 
     private const int Large = 15;
 
