@@ -19,6 +19,20 @@ public interface IWritingGrain : IGrainWithStringKey
     Task<string> WriteAsync();
 }
 
+/// <summary>When a call came to the guard: it is the first filter, and the guard the second.</summary>
+internal sealed class ArrivalFilter : IIncomingGrainCallFilter
+{
+    private static readonly AsyncLocal<long> Arrival = new();
+
+    public static long Arrived => Arrival.Value;
+
+    public Task Invoke(IIncomingGrainCallContext context)
+    {
+        Arrival.Value = Stopwatch.GetTimestamp();
+        return context.Invoke();
+    }
+}
+
 /// <summary>Placed at random: by default a silo that knows no other's load yet keeps every grain to itself.</summary>
 [RandomPlacement]
 internal sealed class WhereGrain(SiloArguments silo) : Grain, IWhereGrain
@@ -50,7 +64,7 @@ internal sealed class WritingGrain(SiloArguments silo, IServiceProvider services
         // Read first: this is the moment at which the call began to have an effect.
         long began = Stopwatch.GetTimestamp();
         long epoch = (services.GetService(typeof(IClusterMembership)) as IClusterMembership)?.Lease.Epoch.Value ?? 0;
-        string line = FormattableString.Invariant($"{this.GetPrimaryKeyString()} {_life} {epoch} {began} {what}\n");
+        string line = FormattableString.Invariant($"{this.GetPrimaryKeyString()} {_life} {epoch} {began} {what} {ArrivalFilter.Arrived}\n");
         File.AppendAllText(silo.EffectFile, line);
         return Task.CompletedTask;
     }

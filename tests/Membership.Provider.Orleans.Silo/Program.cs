@@ -55,6 +55,7 @@ static void ConfigureSilo(ISiloBuilder silo, SiloArguments arguments)
         silo.UseDevelopmentClustering(new IPEndPoint(IPAddress.Loopback, arguments.Silos[0]));
         return;
     }
+    silo.AddIncomingGrainCallFilter<ArrivalFilter>();
     silo.UseRegroupMembership(
         node =>
         {

@@ -7,7 +7,11 @@ using Xunit;
 namespace Membership.Provider.Orleans.Tests.Live;
 
 /// <summary>One line in the file that grains write to.</summary>
-internal readonly record struct Effect(string Key, string Writer, long Epoch, long Began, string What);
+internal readonly record struct Effect(string Key, string Writer, long Epoch, long Began, string What, long Arrived)
+{
+    /// <summary>The process stood still while the call was past the guard, or before it, and had no effect yet: no filter can see that (docs/orleans.md).</summary>
+    public bool SpansFreeze(long frozen, long resumed) => Arrived < resumed && Began - Arrived > (resumed - frozen) / 2;
+}
 
 internal sealed class LiveCluster(int size, params string[] options) : IAsyncDisposable
 {
@@ -112,8 +116,8 @@ internal sealed class LiveCluster(int size, params string[] options) : IAsyncDis
 
     /// <summary>What the grains wrote, by the moment at which each write began.</summary>
     public Effect[] Effects()
-        => [.. File.ReadLines(EffectFile).Select(static line => line.Split(' ')).Where(static words => words.Length == 5)
-            .Select(static words => new Effect(words[0], words[1], long.Parse(words[2], CultureInfo.InvariantCulture), long.Parse(words[3], CultureInfo.InvariantCulture), words[4]))
+        => [.. File.ReadLines(EffectFile).Select(static line => line.Split(' ')).Where(static words => words.Length == 6)
+            .Select(static words => new Effect(words[0], words[1], long.Parse(words[2], CultureInfo.InvariantCulture), long.Parse(words[3], CultureInfo.InvariantCulture), words[4], long.Parse(words[5], CultureInfo.InvariantCulture)))
             .OrderBy(static effect => effect.Began)];
 
     /// <summary>Waits for a tick of a grain's timer, on another node than one, after a moment.</summary>
